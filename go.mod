@@ -1,0 +1,3 @@
+module github.com/moor-net/moor
+
+go 1.26
