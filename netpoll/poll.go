@@ -1,0 +1,210 @@
+package netpoll
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moor-net/moor/internal/mono"
+	"github.com/moor-net/moor/internal/slots"
+)
+
+// A Poll waits for many sources at once. All methods may be called from any
+// goroutine at any time; see the package comment for what is portable.
+type Poll struct {
+	sel   *selector
+	table slots.Table[attachment]
+	turn  chan struct{} // holds a token while a goroutine is in Poll
+	woken atomic.Bool   // Wake was called and no Poll call has answered it
+
+	// users counts the registering calls in progress, plus one until Close,
+	// plus closedBit from then on. Whoever brings the count to zero closes
+	// the selector.
+	users  atomic.Int64
+	closed chan struct{}
+
+	fds struct {
+		sync.Mutex
+		slots map[FD]Slot
+	}
+}
+
+const closedBit = 1 << 62
+
+// New returns a Poll. The caller closes it. It returns an error that matches
+// errors.ErrUnsupported on systems without a selector, and otherwise what the
+// system said, such as EMFILE.
+func New() (*Poll, error) {
+	sel, err := newSelector()
+	if err != nil {
+		return nil, err
+	}
+	p := &Poll{sel: sel, turn: make(chan struct{}, 1), closed: make(chan struct{})}
+	p.users.Store(1)
+	p.fds.slots = map[FD]Slot{}
+	return p, nil
+}
+
+var errClosed = fmt.Errorf("netpoll: Poll is closed: %w", os.ErrClosed)
+
+// enter keeps the selector from being closed until leave.
+func (p *Poll) enter() error {
+	if p.users.Add(1)&closedBit != 0 {
+		p.leave()
+		return errClosed
+	}
+	return nil
+}
+
+func (p *Poll) leave() {
+	if p.users.Add(-1) == closedBit {
+		p.sel.close()
+	}
+}
+
+// Close ends the Poll and everything registered with it; the sources
+// themselves stay open. A goroutine blocked in Poll returns with an error that
+// matches os.ErrClosed, and so does every later call. Closing twice is such an
+// error too.
+func (p *Poll) Close() error {
+	for {
+		n := p.users.Load()
+		if n&closedBit != 0 {
+			return errClosed
+		}
+		if p.users.CompareAndSwap(n, n|closedBit) {
+			break
+		}
+	}
+	close(p.closed)
+	p.sel.wake() // fails for no reason that Close could mend
+	p.leave()
+	return nil
+}
+
+// Register registers src under token: see Source.
+func (p *Poll) Register(src Source, token Token, interest Ready, opts PollOpt) error {
+	if err := check(token, opts); err != nil {
+		return err
+	}
+	return src.Register(p, token, interest, opts)
+}
+
+// Reregister replaces src's token, interest and options: see Source.
+func (p *Poll) Reregister(src Source, token Token, interest Ready, opts PollOpt) error {
+	if err := check(token, opts); err != nil {
+		return err
+	}
+	return src.Reregister(p, token, interest, opts)
+}
+
+// Deregister ends src's registration: see Source.
+func (p *Poll) Deregister(src Source) error { return src.Deregister(p) }
+
+// Wake makes the Poll call in progress, or else the next one, return; it may
+// have no events. Several calls before that count as one.
+func (p *Poll) Wake() error {
+	if p.woken.Swap(true) {
+		return nil
+	}
+	if err := p.enter(); err != nil {
+		return err
+	}
+	defer p.leave()
+	return p.sel.wake()
+}
+
+// Poll clears events, waits until at least one source is ready, stores at most
+// events.Cap() events and returns their number; more come with the next call.
+// A negative timeout waits for ever, zero only asks. A positive one is never
+// cut short, but Poll may return without events for other reasons: Wake, or
+// none that concerns the caller. Goroutines that call Poll at the same time
+// take turns, and each event is delivered to one of them.
+func (p *Poll) Poll(events *Events, timeout time.Duration) (int, error) {
+	events.clear()
+	until := int64(never)
+	if timeout == 0 {
+		until = 0
+	} else if timeout > 0 {
+		until = mono.After(timeout)
+	}
+	if got, err := p.takeTurn(until); !got {
+		return 0, err
+	}
+	defer func() { <-p.turn }()
+	if err := p.enter(); err != nil {
+		return 0, err
+	}
+	defer p.leave()
+	for {
+		woken := p.woken.Load() && p.woken.Swap(false)
+		block := until
+		if woken {
+			block = 0
+		}
+		n, err := p.sel.wait(events.room(), block)
+		if err != nil {
+			return 0, err
+		}
+		p.collect(events, n)
+		switch {
+		case p.users.Load()&closedBit != 0:
+			events.clear()
+			return 0, errClosed
+		case events.Len() > 0 || block == 0 || until != never && mono.Now() >= until:
+			return events.Len(), nil
+		}
+	}
+}
+
+// takeTurn waits until no other goroutine is in Poll. When the moment until
+// comes first it reports false and no error.
+func (p *Poll) takeTurn(until int64) (bool, error) {
+	select {
+	case p.turn <- struct{}{}:
+		return true, nil
+	default:
+	}
+	if until == 0 {
+		return false, nil
+	}
+	var timeout <-chan time.Time
+	if until != never {
+		t := time.NewTimer(mono.Until(until))
+		defer t.Stop()
+		timeout = t.C
+	}
+	select {
+	case p.turn <- struct{}{}:
+		return true, nil
+	case <-timeout:
+		return false, nil
+	case <-p.closed:
+		return false, errClosed
+	}
+}
+
+// collect moves the selector's n events into events. Those whose slot has
+// another tenant by now, or another interest, are dropped.
+func (p *Poll) collect(events *Events, n int) {
+	for i := range n {
+		key, ready := p.sel.event(i)
+		h := slots.Handle(key)
+		a := p.table.Get(h)
+		if a == nil {
+			continue
+		}
+		token, interest := Token(a.token.Load()), a.interest()
+		if !p.table.Current(h) || interest == 0 {
+			continue
+		}
+		if ready &= interest | hints; ready != 0 {
+			events.add(token, ready)
+		}
+	}
+}
+
+// hints are reported whether or not they were asked for.
+const hints = Error | Hup | ReadClosed | WriteClosed
