@@ -21,7 +21,7 @@ import (
 //
 // Waking uses the same file: a read deadline in the past ends the wait without
 // a system call. Moments are waited for with a timerfd in the epoll set, since
-// Go's poller rounds to milliseconds; it is made at the first use.
+// Go's poller rounds to milliseconds.
 type selector struct {
 	epfd int
 	file *os.File // owns epfd
@@ -33,7 +33,7 @@ type selector struct {
 	max     int
 	n       int
 	err     error
-	timerfd int   // -1 until first needed
+	timerfd int
 	armed   int64 // moment that the timerfd is set to, never when it is not
 }
 
@@ -50,16 +50,25 @@ func newSelector() (*selector, error) {
 		unix.Close(epfd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	s := &selector{epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll"), timerfd: -1, armed: never}
+	s := &selector{epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll"), armed: never}
 	s.ask = s.poll
-	if s.raw, err = s.file.SyscallConn(); err != nil {
+	if s.timerfd, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK); err != nil {
 		s.file.Close()
-		return nil, err
+		return nil, os.NewSyscallError("timerfd_create", err)
 	}
-	// A file that Go's poller did not take has no deadlines; waiting on it
-	// would spin.
-	if err := s.file.SetReadDeadline(time.Time{}); err != nil {
-		s.file.Close()
+	// Edge-triggered: each expiry is one event, and the timer need never be
+	// read.
+	err = s.control(unix.EPOLL_CTL_ADD, uintptr(s.timerfd), timerKey, unix.EPOLLIN|unix.EPOLLET)
+	if err == nil {
+		s.raw, err = s.file.SyscallConn()
+	}
+	if err == nil {
+		// A file that Go's poller did not take has no deadlines; waiting on
+		// it would spin.
+		err = s.file.SetReadDeadline(time.Time{})
+	}
+	if err != nil {
+		s.close()
 		return nil, err
 	}
 	return s, nil
@@ -159,19 +168,6 @@ func (s *selector) arm(until int64) error {
 	if s.armed <= until && s.armed > mono.Now() {
 		return nil
 	}
-	if s.timerfd < 0 {
-		fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
-		if err != nil {
-			return os.NewSyscallError("timerfd_create", err)
-		}
-		// Edge-triggered: each expiry is one event, and the timer need
-		// never be read.
-		if err := s.control(unix.EPOLL_CTL_ADD, uintptr(fd), timerKey, unix.EPOLLIN|unix.EPOLLET); err != nil {
-			unix.Close(fd)
-			return err
-		}
-		s.timerfd = fd
-	}
 	// A value of zero would disarm the timer.
 	left := max(mono.Until(until), time.Nanosecond)
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(left))}
@@ -221,8 +217,6 @@ func (s *selector) wake() error {
 var longAgo = time.Unix(1, 0)
 
 func (s *selector) close() error {
-	if s.timerfd >= 0 {
-		unix.Close(s.timerfd)
-	}
+	unix.Close(s.timerfd)
 	return s.file.Close()
 }

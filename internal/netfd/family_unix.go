@@ -1,0 +1,66 @@
+//go:build unix
+
+package netfd
+
+import (
+	"net"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moor-net/moor/internal/sys"
+)
+
+func (a *Inet) endpoint(family int) (sys.Endpoint, error) {
+	return sys.EndpointFromIP(family, a.IP, a.Port, a.Zone)
+}
+
+// What the host's network stack can do, found out by trying.
+var (
+	haveIPv4 = sync.OnceValue(func() bool {
+		fd, err := sys.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return false
+		}
+		sys.Close(fd)
+		return true
+	})
+	// haveMapped: IPv6 sockets also take IPv4 connections.
+	haveMapped = sync.OnceValue(func() bool {
+		fd, err := sys.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return false
+		}
+		defer sys.Close(fd)
+		if unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0) != nil {
+			return false
+		}
+		loopback := &unix.SockaddrInet6{}
+		copy(loopback.Addr[:], net.IPv4(127, 0, 0, 1).To16())
+		return unix.Bind(fd, loopback) == nil
+	})
+)
+
+// favoriteFamily returns the address family for a socket and whether it is to
+// be for IPv6 alone. A wildcard listener serves both versions where it can.
+func favoriteFamily(n Network, laddr, raddr *Inet, listen bool) (family int, ipv6only bool) {
+	switch n {
+	case TCP4, UDP4:
+		return unix.AF_INET, false
+	case TCP6, UDP6:
+		return unix.AF_INET6, true
+	}
+	if listen && laddr.wildcard() {
+		switch {
+		case haveMapped() || !haveIPv4():
+			return unix.AF_INET6, false
+		case laddr.ipv4():
+			return unix.AF_INET, false
+		}
+		return unix.AF_INET6, false
+	}
+	if laddr.ipv4() && raddr.ipv4() {
+		return unix.AF_INET, false
+	}
+	return unix.AF_INET6, false
+}

@@ -1,0 +1,38 @@
+package netfd
+
+import (
+	"os"
+	"strings"
+)
+
+// MPTCP says whether Multipath TCP is tried. The zero value is the system's
+// default as the GODEBUG setting multipathtcp changes it: on for listeners and
+// off for dialers, "0" and "3" turn it off for listeners, "1" and "3" on for
+// dialers.
+type MPTCP int8
+
+// Set decides against the default.
+func (m *MPTCP) Set(use bool) {
+	*m = -1
+	if use {
+		*m = 1
+	}
+}
+
+// Dial reports whether a dialer tries it.
+func (m MPTCP) Dial() bool { return m > 0 || m == 0 && strings.ContainsAny(mptcpSetting(), "13") }
+
+// Listen reports whether a listener tries it.
+func (m MPTCP) Listen() bool { return m > 0 || m == 0 && !strings.ContainsAny(mptcpSetting(), "03") }
+
+// mptcpSetting returns the value of multipathtcp in GODEBUG, the last one
+// counting.
+func mptcpSetting() string {
+	settings := strings.Split(os.Getenv("GODEBUG"), ",")
+	for i := len(settings) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(settings[i], "multipathtcp="); ok && len(v) == 1 {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,50 @@
+//go:build !unix
+
+package netfd
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/moor-net/moor/runtime"
+)
+
+// Systems without sockets here: making one is refused, so no method of FD is
+// ever called. They exist so that the layers above compile.
+
+// Control sees a socket after it was made and before it is bound.
+type Control func(ctx context.Context, network, address string, c syscall.RawConn) error
+
+// ListenOptions are a TCP listener's.
+type ListenOptions struct {
+	Control   Control
+	MPTCP     bool
+	Backlog   int
+	ReusePort bool
+	KeepAlive KeepAlive
+}
+
+func DialTCP(context.Context, *runtime.Runtime, Network, *Inet, *Inet, bool, Control) (*FD, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func ListenTCP(context.Context, *runtime.Runtime, Network, *Inet, ListenOptions) (*FD, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (*FD) AcceptTCP(*runtime.Runtime, bool, KeepAlive) (*FD, error) {
+	return nil, errors.ErrUnsupported
+}
+func (*FD) SetConnOptions(KeepAlive)             {}
+func (*FD) SetKeepAliveConfig(KeepAlive) error   { return errors.ErrUnsupported }
+func (*FD) SetKeepAliveIdle(time.Duration) error { return errors.ErrUnsupported }
+func (*FD) SetKeepAlive(bool) error              { return errors.ErrUnsupported }
+func (*FD) SetNoDelay(bool) error                { return errors.ErrUnsupported }
+func (*FD) SetReadBuffer(int) error              { return errors.ErrUnsupported }
+func (*FD) SetWriteBuffer(int) error             { return errors.ErrUnsupported }
+func (*FD) SetLinger(int) error                  { return errors.ErrUnsupported }
+func (*FD) CloseRead() error                     { return errors.ErrUnsupported }
+func (*FD) CloseWrite() error                    { return errors.ErrUnsupported }
+func (*FD) MultipathTCP() bool                   { return false }

@@ -1,0 +1,87 @@
+//go:build unix
+
+package sys
+
+import (
+	"net"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// EndpointOf returns the internet address in sa, or none.
+func EndpointOf(sa unix.Sockaddr) (e Endpoint) {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		e.family = 4
+		copy(e.ip[:], sa.Addr[:])
+		e.port = uint16(sa.Port)
+	case *unix.SockaddrInet6:
+		e.family = 6
+		e.ip = sa.Addr
+		e.zone = sa.ZoneId
+		e.port = uint16(sa.Port)
+	}
+	return e
+}
+
+// Sockaddr returns e for package unix's functions.
+func (e Endpoint) Sockaddr() unix.Sockaddr {
+	switch e.family {
+	case 4:
+		return &unix.SockaddrInet4{Port: int(e.port), Addr: [4]byte(e.ip[:4])}
+	case 6:
+		return &unix.SockaddrInet6{Port: int(e.port), ZoneId: e.zone, Addr: e.ip}
+	}
+	return nil
+}
+
+// EndpointFromIP returns the address of a socket of the given family
+// (unix.AF_INET or AF_INET6). It follows package net: no IP means all of the
+// host's addresses, an IPv4 address is mapped for an IPv6 socket, and the
+// IPv4 wildcard becomes the IPv6 one there. An IP that does not fit is a
+// net.AddrError.
+func EndpointFromIP(family int, ip net.IP, port int, zone string) (Endpoint, error) {
+	switch family {
+	case unix.AF_INET:
+		if len(ip) == 0 {
+			ip = net.IPv4zero
+		}
+		ip4 := ip.To4()
+		if ip4 == nil {
+			return Endpoint{}, &net.AddrError{Err: "non-IPv4 address", Addr: ip.String()}
+		}
+		e := Endpoint{family: 4, port: uint16(port)}
+		copy(e.ip[:], ip4)
+		return e, nil
+	case unix.AF_INET6:
+		if len(ip) == 0 || ip.Equal(net.IPv4zero) {
+			ip = net.IPv6zero
+		}
+		ip6 := ip.To16()
+		if ip6 == nil {
+			return Endpoint{}, &net.AddrError{Err: "non-IPv6 address", Addr: ip.String()}
+		}
+		return Endpoint{family: 6, port: uint16(port), ip: [16]byte(ip6), zone: zoneIndex(zone)}, nil
+	}
+	return Endpoint{}, &net.AddrError{Err: "invalid address family", Addr: ip.String()}
+}
+
+// zoneIndex returns the index of the interface that a zone names, zero when
+// none is named or it is unknown.
+func zoneIndex(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	if ifi, err := net.InterfaceByName(zone); err == nil {
+		return uint32(ifi.Index)
+	}
+	n, _ := strconv.Atoi(zone)
+	return uint32(n)
+}
+
+// LocalEndpoint asks the kernel for the socket's own address: getsockname(2).
+func LocalEndpoint(fd int) Endpoint {
+	sa, _ := unix.Getsockname(fd)
+	return EndpointOf(sa)
+}

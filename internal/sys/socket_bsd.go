@@ -1,0 +1,69 @@
+//go:build unix && !linux
+
+package sys
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// RawAddr is room for any socket address.
+type RawAddr struct{ sa unix.Sockaddr }
+
+// Endpoint returns the internet address in a, or none.
+func (a *RawAddr) Endpoint() Endpoint { return EndpointOf(a.sa) }
+
+// Socket opens a non-blocking, close-on-exec socket: see socket(2). The flags
+// are set afterwards; ForkLock keeps a child from inheriting the descriptor in
+// between.
+func Socket(family, sotype, proto int) (int, error) {
+	syscall.ForkLock.RLock()
+	fd, err := unix.Socket(family, sotype, proto)
+	if err == nil {
+		unix.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// Accept takes one connection off fd's queue, non-blocking and close-on-exec,
+// and stores the peer's address in addr: see accept(2). fd is non-blocking, so
+// ForkLock is held only briefly.
+func Accept(fd int, addr *RawAddr) (int, syscall.Errno) {
+	for {
+		syscall.ForkLock.RLock()
+		n, sa, err := unix.Accept(fd)
+		if err == nil {
+			unix.CloseOnExec(n)
+		}
+		syscall.ForkLock.RUnlock()
+		switch err {
+		case nil:
+		case unix.EINTR, unix.ECONNABORTED:
+			continue
+		default:
+			return -1, Errno(err)
+		}
+		if err := unix.SetNonblock(n, true); err != nil {
+			unix.Close(n)
+			return -1, Errno(err)
+		}
+		addr.sa = sa
+		return n, 0
+	}
+}
+
+// AcceptName is the name of the call in errors.
+const AcceptName = "accept"
+
+// ShortReadMeansDrained reports whether a stream socket that filled a buffer
+// only in part has nothing left. It has not been established here.
+func ShortReadMeansDrained(int) bool { return false }

@@ -1,0 +1,32 @@
+//go:build !unix
+
+package sys
+
+import (
+	"errors"
+	"syscall"
+)
+
+// On systems without a selector no descriptor ever reaches these functions:
+// netpoll.New refuses first. They exist so that the layers above compile.
+
+// RawAddr is room for a socket address.
+type RawAddr struct{}
+
+// Endpoint returns no address.
+func (*RawAddr) Endpoint() Endpoint { return Endpoint{} }
+
+// AcceptName is the name of the call in errors.
+const AcceptName = "accept"
+
+func Read(int, []byte) (int, syscall.Errno)     { return 0, syscall.EINVAL }
+func Write(int, []byte) (int, syscall.Errno)    { return 0, syscall.EINVAL }
+func Accept(int, *RawAddr) (int, syscall.Errno) { return -1, syscall.EINVAL }
+func Close(int) error                           { return errors.ErrUnsupported }
+func SocketError(int) (syscall.Errno, error)    { return 0, errors.ErrUnsupported }
+func ShortReadMeansDrained(int) bool            { return false }
+func LocalEndpoint(int) Endpoint                { return Endpoint{} }
+func EndpointFromIP(family int, ip []byte, port int, zone string) (Endpoint, error) {
+	return Endpoint{}, errors.ErrUnsupported
+}
+func Dup(int) (int, error) { return -1, errors.ErrUnsupported }

@@ -1,0 +1,93 @@
+package listener
+
+import (
+	"context"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/moor-net/moor/internal/netfd"
+	moorrt "github.com/moor-net/moor/runtime"
+)
+
+// A ListenConfig holds options for listening. Its fields mean what
+// net.ListenConfig's mean, where that has them; the zero value is Listen. It
+// may be used concurrently.
+type ListenConfig struct {
+	// Control is called with the socket before it is bound.
+	Control func(network, address string, c syscall.RawConn) error
+	// KeepAlive is the period of the connections' keep-alive probes unless
+	// KeepAliveConfig is enabled: 15 s when zero, none when negative.
+	KeepAlive time.Duration
+	// KeepAliveConfig configures the connections' keep-alive probes.
+	KeepAliveConfig net.KeepAliveConfig
+	// ReusePort lets several listeners, of one process or many, share an
+	// address: the kernel spreads connections over them (SO_REUSEPORT of
+	// socket(7)).
+	ReusePort bool
+	// Backlog is the length of the queue of connections that wait for Accept;
+	// the system's maximum when zero.
+	Backlog int
+	// Runtime is where listeners and their connections belong;
+	// runtime.Default's when nil.
+	Runtime *moorrt.Runtime
+
+	mptcp netfd.MPTCP
+}
+
+// Listen listens on address with the default configuration: see net.Listen.
+// The networks are "tcp", "tcp4" and "tcp6"; all others are package net's own.
+func Listen(network, address string) (net.Listener, error) {
+	return new(ListenConfig).Listen(context.Background(), network, address)
+}
+
+// MultipathTCP reports whether listeners try Multipath TCP.
+func (lc *ListenConfig) MultipathTCP() bool { return lc.mptcp.Listen() }
+
+// SetMultipathTCP says whether listeners try Multipath TCP; plain TCP is the
+// fallback. The default is the system's, as GODEBUG=multipathtcp changes it.
+func (lc *ListenConfig) SetMultipathTCP(use bool) { lc.mptcp.Set(use) }
+
+// Listen listens on address: see net.ListenConfig.Listen. ctx bounds the
+// resolution of a name and has no effect on the listener.
+func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	n := netfd.NetworkOf(network)
+	if !n.IsTCP() {
+		return (&net.ListenConfig{Control: lc.Control, KeepAlive: lc.KeepAlive,
+			KeepAliveConfig: lc.KeepAliveConfig}).Listen(ctx, network, address)
+	}
+	addrs, err := netfd.Resolve(ctx, net.DefaultResolver, n, address, nil, false)
+	if err != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+	}
+	ln, err := lc.listenTCP(ctx, n, netfd.First(addrs).(*net.TCPAddr))
+	if err != nil {
+		return nil, err
+	}
+	return ln, nil
+}
+
+func (lc *ListenConfig) listenTCP(ctx context.Context, n netfd.Network, laddr *net.TCPAddr) (*TCPListener, error) {
+	fail := func(err error) (*TCPListener, error) {
+		return nil, &net.OpError{Op: "listen", Net: n.String(), Addr: laddr, Err: err}
+	}
+	rt := lc.Runtime
+	if rt == nil {
+		var err error
+		if rt, err = moorrt.Default(); err != nil {
+			return fail(err)
+		}
+	}
+	ka := netfd.ResolveKeepAlive(lc.KeepAlive, lc.KeepAliveConfig)
+	opts := netfd.ListenOptions{MPTCP: lc.MultipathTCP(), Backlog: lc.Backlog, ReusePort: lc.ReusePort, KeepAlive: ka}
+	if lc.Control != nil {
+		opts.Control = func(_ context.Context, network, address string, c syscall.RawConn) error {
+			return lc.Control(network, address, c)
+		}
+	}
+	fd, err := netfd.ListenTCP(ctx, rt, n, netfd.InetOf(laddr), opts)
+	if err != nil {
+		return fail(err)
+	}
+	return newTCPListener(fd, rt, ka), nil
+}

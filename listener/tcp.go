@@ -1,0 +1,150 @@
+package listener
+
+import (
+	"context"
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/netfd"
+	moorrt "github.com/moor-net/moor/runtime"
+)
+
+// TCPListener listens for TCP connections: net.TCPListener on an event loop.
+// Any number of goroutines may call any method at the same time.
+type TCPListener struct {
+	fd        *netfd.FD
+	rt        *moorrt.Runtime
+	keepAlive netfd.KeepAlive
+}
+
+// ListenTCP listens on the network "tcp", "tcp4" or "tcp6" at laddr; nil means
+// any port of all addresses.
+func ListenTCP(network string, laddr *net.TCPAddr) (*TCPListener, error) {
+	n := netfd.NetworkOf(network)
+	if !n.IsTCP() {
+		var a net.Addr
+		if laddr != nil {
+			a = laddr
+		}
+		return nil, &net.OpError{Op: "listen", Net: network, Addr: a, Err: net.UnknownNetworkError(network)}
+	}
+	if laddr == nil {
+		laddr = &net.TCPAddr{}
+	}
+	return new(ListenConfig).listenTCP(context.Background(), n, laddr)
+}
+
+func newTCPListener(fd *netfd.FD, rt *moorrt.Runtime, ka netfd.KeepAlive) *TCPListener {
+	l := &TCPListener{fd: fd, rt: rt, keepAlive: ka}
+	runtime.SetFinalizer(l, func(l *TCPListener) { l.fd.Close() })
+	return l
+}
+
+func (l *TCPListener) ok() bool { return l != nil && l.fd != nil }
+
+func (l *TCPListener) fail(op string, err error) error {
+	return &net.OpError{Op: op, Net: l.fd.Network(), Addr: l.fd.LocalAddr(), Err: err}
+}
+
+// Accept implements net.Listener: it waits for a connection, which is a
+// *conn.TCPConn on the least loaded loop.
+func (l *TCPListener) Accept() (net.Conn, error) {
+	c, err := l.AcceptTCP()
+	if err != nil {
+		return nil, err // not c, which would be a nil pointer in an interface
+	}
+	return c, nil
+}
+
+// AcceptTCP is Accept with the connection's own type.
+func (l *TCPListener) AcceptTCP() (*conn.TCPConn, error) {
+	if !l.ok() {
+		return nil, syscall.EINVAL
+	}
+	fd, err := l.fd.AcceptTCP(l.rt, false, l.keepAlive)
+	if err != nil {
+		return nil, l.fail("accept", err)
+	}
+	runtime.KeepAlive(l)
+	return conn.NewTCPConn(fd), nil
+}
+
+// Close implements net.Listener. It ends every blocked Accept, whose error
+// matches net.ErrClosed, as does a second Close's. Connections are not
+// affected.
+func (l *TCPListener) Close() error {
+	if !l.ok() {
+		return syscall.EINVAL
+	}
+	runtime.SetFinalizer(l, nil)
+	if err := l.fd.Close(); err != nil {
+		return l.fail("close", err)
+	}
+	return nil
+}
+
+// Addr implements net.Listener: the *net.TCPAddr that it listens on, which must
+// not be changed.
+func (l *TCPListener) Addr() net.Addr {
+	defer runtime.KeepAlive(l)
+	return l.fd.LocalAddr()
+}
+
+// SetDeadline sets the deadline of Accept; the zero time is none.
+func (l *TCPListener) SetDeadline(t time.Time) error {
+	if !l.ok() {
+		return syscall.EINVAL
+	}
+	defer runtime.KeepAlive(l)
+	if err := l.fd.SetDeadline(t); err != nil {
+		return l.fail("set", err)
+	}
+	return nil
+}
+
+// File returns a duplicate of the listener's descriptor as an os.File. Closing
+// one does not close the other.
+func (l *TCPListener) File() (*os.File, error) {
+	if !l.ok() {
+		return nil, syscall.EINVAL
+	}
+	defer runtime.KeepAlive(l)
+	f, err := l.fd.Dup()
+	if err != nil {
+		return nil, l.fail("file", err)
+	}
+	return f, nil
+}
+
+// SyscallConn returns access to the descriptor: see syscall.Conn. Its Read and
+// Write return EINVAL.
+func (l *TCPListener) SyscallConn() (syscall.RawConn, error) {
+	if !l.ok() {
+		return nil, syscall.EINVAL
+	}
+	return rawListener{l}, nil
+}
+
+// rawListener implements syscall.RawConn. It keeps the listener alive.
+type rawListener struct {
+	l *TCPListener
+}
+
+// Control calls f with the descriptor, which can't be closed meanwhile.
+func (r rawListener) Control(f func(fd uintptr)) error {
+	defer runtime.KeepAlive(r.l)
+	if err := r.l.fd.RawControl(f); err != nil {
+		return r.l.fail("raw-control", err)
+	}
+	return nil
+}
+
+// Read returns EINVAL, as package net's does: connections come from Accept.
+func (rawListener) Read(func(uintptr) bool) error { return syscall.EINVAL }
+
+// Write returns EINVAL.
+func (rawListener) Write(func(uintptr) bool) error { return syscall.EINVAL }

@@ -1,0 +1,120 @@
+package runtime
+
+import (
+	"net"
+	"os"
+	"time"
+
+	"github.com/moor-net/moor/internal/mono"
+	"github.com/moor-net/moor/internal/wheel"
+)
+
+// Setting a deadline stores a number. Only a call that is blocked has an entry
+// in the loop's wheel. The entry stays there after the call has returned and is
+// looked at when its time comes: the next blocked call most likely has a later
+// deadline and finds it in place.
+
+// SetDeadline sets both directions' deadlines: see net.Conn.
+func (fd *FD) SetDeadline(t time.Time) error { return fd.setDeadline(t, &fd.r, &fd.w) }
+
+// SetReadDeadline sets the deadline of reads and accepts: see net.Conn. It
+// applies to a call that is blocked already.
+func (fd *FD) SetReadDeadline(t time.Time) error { return fd.setDeadline(t, &fd.r, nil) }
+
+// SetWriteDeadline sets the deadline of writes: see net.Conn. It applies to a
+// call that is blocked already.
+func (fd *FD) SetWriteDeadline(t time.Time) error { return fd.setDeadline(t, nil, &fd.w) }
+
+func (fd *FD) setDeadline(t time.Time, r, w *side) error {
+	if err := fd.ref(); err != nil {
+		return err
+	}
+	var at int64
+	if !t.IsZero() {
+		at = mono.At(t)
+	}
+	if r != nil {
+		fd.setSide(r, at)
+	}
+	if w != nil {
+		fd.setSide(w, at)
+	}
+	fd.unref()
+	return nil
+}
+
+// setSide stores before it looks for a waiter, and wait announces before it
+// looks at the deadline: one of them sees the other.
+func (fd *FD) setSide(s *side, at int64) {
+	s.deadline.Store(at)
+	if s.state.Load()&waiting == 0 || at == 0 {
+		return
+	}
+	if at <= mono.Now() {
+		s.rouse(0)
+	} else {
+		fd.arm(s, at)
+	}
+}
+
+// expired returns the error of a call on s whose deadline has passed.
+func (s *side) expired() error {
+	if at := s.deadline.Load(); at != 0 && at <= mono.Now() {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// wait puts the caller to sleep until s is ready. It returns the error that
+// ends the wait otherwise.
+func (fd *FD) wait(s *side) error {
+	for s.announce() {
+		if fd.mu.Closed() {
+			s.withdraw()
+			return net.ErrClosed
+		}
+		if at := s.deadline.Load(); at != 0 {
+			if at <= mono.Now() {
+				s.withdraw()
+				return os.ErrDeadlineExceeded
+			}
+			fd.arm(s, at)
+		}
+		s.sleep()
+		// Woken by an event, Close, or a deadline that has passed or was
+		// moved meanwhile: the next round tells.
+	}
+	if fd.mu.Closed() {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// timer returns the side's wheel entry, making both at the first use.
+func (fd *FD) timer(s *side) *wheel.Timer[*side] {
+	t := fd.timers.Load()
+	if t == nil {
+		t = new(timers)
+		t.r.Owner, t.w.Owner = &fd.r, &fd.w
+		if !fd.timers.CompareAndSwap(nil, t) {
+			t = fd.timers.Load()
+		}
+	}
+	if s == &fd.r {
+		return &t.r
+	}
+	return &t.w
+}
+
+// arm makes the wheel look at s at the moment at or before.
+func (fd *FD) arm(s *side, at int64) {
+	fd.loop.arm(fd.timer(s), at)
+}
+
+// disarm takes the FD's entries out of the wheel, which would otherwise keep
+// a closed FD in memory until its deadline.
+func (fd *FD) disarm() {
+	if t := fd.timers.Load(); t != nil {
+		fd.loop.disarm(&t.r, &t.w)
+	}
+}

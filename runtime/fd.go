@@ -1,0 +1,195 @@
+package runtime
+
+import (
+	"net"
+	"os"
+	"sync/atomic"
+
+	"github.com/moor-net/moor/internal/fdmutex"
+	"github.com/moor-net/moor/internal/slots"
+	"github.com/moor-net/moor/internal/sys"
+	"github.com/moor-net/moor/internal/wheel"
+	"github.com/moor-net/moor/netpoll"
+)
+
+// Kind says what an FD's descriptor is, which decides how reads end.
+type Kind uint8
+
+const (
+	Stream   Kind = iota // bytes; a read of zero is the end
+	Packet               // messages; an empty one is no end
+	Listener             // connections
+)
+
+// An FD is a non-blocking descriptor that belongs to a loop. It must not be
+// copied. Its methods may be called from any number of goroutines: reads wait
+// for each other, so do writes, and Close ends them all.
+//
+// Every method returns an error that matches net.ErrClosed once Close was
+// called, and those that wait return os.ErrDeadlineExceeded when the
+// direction's deadline has passed.
+type FD struct {
+	mu   fdmutex.Mutex
+	loop *Loop
+	slot slots.Handle
+	poll netpoll.Slot
+	// timers is made when a call first waits with a deadline. It belongs to
+	// the loop's wheel, whose lock guards it, and is never replaced.
+	timers atomic.Pointer[timers]
+	r, w   side
+
+	sysfd  int32
+	kind   Kind
+	drain  drain
+	shared atomic.Bool // a duplicate is or was open elsewhere
+}
+
+// drain says whether a short read means that nothing is left.
+type drain uint8
+
+const (
+	drainUnknown drain = iota // ask the system when it first matters
+	drainNever
+	drainShort
+)
+
+// timers are the wheel entries of an FD's sides.
+type timers struct {
+	r, w wheel.Timer[*side]
+}
+
+// Init makes fd own the descriptor sysfd, which must be non-blocking and
+// close-on-exec, and gives it to the least loaded loop of rt. It returns an
+// error that matches net.ErrClosed when rt was shut down, and otherwise what
+// the system said; sysfd then still belongs to the caller.
+//
+// The zero FD is not usable before; Init is called once.
+func (fd *FD) Init(rt *Runtime, sysfd int, kind Kind) error {
+	// Worth trying before the first event: data, space or a connection is
+	// often there already.
+	fd.r.state.Store(ready)
+	fd.w.state.Store(ready)
+	return fd.init(rt, sysfd, kind)
+}
+
+// InitConnecting is Init for a Stream whose connect is in progress: it can do
+// nothing before its first event, which WaitWrite waits for.
+func (fd *FD) InitConnecting(rt *Runtime, sysfd int) error {
+	return fd.init(rt, sysfd, Stream)
+}
+
+func (fd *FD) init(rt *Runtime, sysfd int, kind Kind) error {
+	fd.sysfd, fd.kind = int32(sysfd), kind
+	if kind == Packet {
+		fd.drain = drainNever
+	}
+	// A Shutdown may find fd before attach is through with it.
+	fd.mu.Ref()
+	if err := rt.pick().attach(fd); err != nil {
+		return err
+	}
+	if fd.mu.Unref() {
+		fd.loop.detach(fd)
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// Sysfd returns the descriptor's number. It stays valid only as long as the
+// caller knows the FD to be open: RawControl is for everybody else.
+func (fd *FD) Sysfd() int { return int(fd.sysfd) }
+
+// Loop returns the loop that the FD belongs to.
+func (fd *FD) Loop() *Loop { return fd.loop }
+
+// Close wakes every blocked call, waits until the last user has left, and
+// closes the descriptor. Later calls return net.ErrClosed.
+func (fd *FD) Close() error {
+	if !fd.shut() {
+		return net.ErrClosed
+	}
+	var err error
+	if fd.mu.Unref() {
+		err = fd.release()
+	}
+	fd.mu.AwaitRelease()
+	return err
+}
+
+// shut begins a Close: nobody gets in any more, and whoever waits is woken. The
+// caller holds a reference when it reports true.
+func (fd *FD) shut() bool {
+	if !fd.mu.Close() {
+		return false
+	}
+	fd.r.rouse(0)
+	fd.w.rouse(0)
+	return true
+}
+
+// release is called once, by the last user of a closed FD. The slots go before
+// the number does: whoever gets it next finds no trace of us.
+func (fd *FD) release() error {
+	fd.loop.detach(fd)
+	err := sys.Close(int(fd.sysfd))
+	fd.mu.Released()
+	return err
+}
+
+// ref and unref bracket calls that use the descriptor without waiting.
+func (fd *FD) ref() error {
+	if !fd.mu.Ref() {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+func (fd *FD) unref() {
+	if fd.mu.Unref() {
+		fd.release()
+	}
+}
+
+// begin and end bracket an operation: they hold the side's lock.
+func (fd *FD) begin(side fdmutex.Side) error {
+	if !fd.mu.Lock(side) {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+func (fd *FD) end(side fdmutex.Side) {
+	if fd.mu.Unlock(side) {
+		fd.release()
+	}
+}
+
+// deliver tells the FD what the kernel reported. It is called by the loop.
+func (fd *FD) deliver(r netpoll.Ready) {
+	bits := uint32(ready)
+	if r&(netpoll.ReadClosed|netpoll.Hup|netpoll.Error|netpoll.Priority) != 0 {
+		bits |= pressing
+	}
+	if r&netpoll.Readable != 0 {
+		fd.r.rouse(bits)
+	}
+	if r&netpoll.Writable != 0 {
+		fd.w.rouse(ready)
+	}
+}
+
+// Dup returns a duplicate of the descriptor, close-on-exec, which belongs to
+// the caller. Both share what fcntl(2) calls file status flags: the duplicate
+// is non-blocking.
+func (fd *FD) Dup() (int, error) {
+	if err := fd.ref(); err != nil {
+		return -1, err
+	}
+	defer fd.unref()
+	n, err := sys.Dup(int(fd.sysfd))
+	if err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	fd.shared.Store(true)
+	return n, nil
+}

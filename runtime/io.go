@@ -1,0 +1,225 @@
+package runtime
+
+import (
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/moor-net/moor/internal/fdmutex"
+	"github.com/moor-net/moor/internal/sys"
+)
+
+// maxTransfer bounds one system call's bytes, as package net does: some
+// systems refuse more than an int32.
+const maxTransfer = 1 << 30
+
+// Read reads into p. On a Stream it returns io.EOF at the end of the stream.
+// An empty p returns at once. Errors are *os.SyscallError of read(2).
+func (fd *FD) Read(p []byte) (int, error) {
+	if err := fd.begin(fdmutex.Read); err != nil {
+		return 0, err
+	}
+	n, err := fd.read(p)
+	fd.end(fdmutex.Read)
+	return n, err
+}
+
+func (fd *FD) read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := fd.r.expired(); err != nil {
+		return 0, err
+	}
+	if fd.kind == Stream && len(p) > maxTransfer {
+		p = p[:maxTransfer]
+	}
+	for {
+		if !fd.r.take() {
+			if err := fd.wait(&fd.r); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		n, errno := sys.Read(int(fd.sysfd), p)
+		switch {
+		case errno == syscall.EAGAIN:
+			continue
+		case errno != 0:
+			fd.r.keep()
+			return 0, os.NewSyscallError("read", errno)
+		}
+		if n == 0 || n == len(p) || !fd.drained() {
+			fd.r.keep()
+		}
+		if n == 0 && fd.kind == Stream {
+			return 0, io.EOF
+		}
+		fd.loop.in.Add(uint64(n))
+		return n, nil
+	}
+}
+
+// drained reports whether a short read left nothing behind. The next Read then
+// waits for an event instead of asking the kernel first: the system call that
+// finds nothing is the third of the three that a request costs otherwise.
+func (fd *FD) drained() bool {
+	if fd.r.state.Load()&pressing != 0 {
+		return false
+	}
+	if fd.drain == drainUnknown { // guarded by the read lock
+		fd.drain = drainNever
+		if sys.ShortReadMeansDrained(int(fd.sysfd)) {
+			fd.drain = drainShort
+		}
+	}
+	return fd.drain == drainShort
+}
+
+// Write writes all of p. It returns the number of bytes that the system took,
+// and an error if that is less. Errors are *os.SyscallError of write(2).
+func (fd *FD) Write(p []byte) (int, error) {
+	if err := fd.begin(fdmutex.Write); err != nil {
+		return 0, err
+	}
+	n, err := fd.write(p)
+	fd.end(fdmutex.Write)
+	return n, err
+}
+
+func (fd *FD) write(p []byte) (int, error) {
+	if err := fd.w.expired(); err != nil {
+		return 0, err
+	}
+	done := 0
+	for {
+		chunk := p[done:]
+		if fd.kind == Stream && len(chunk) > maxTransfer {
+			chunk = chunk[:maxTransfer]
+		}
+		n, errno := sys.Write(int(fd.sysfd), chunk)
+		if n > 0 {
+			done += n
+			fd.loop.out.Add(uint64(n))
+		}
+		switch {
+		case errno == syscall.EAGAIN:
+			if err := fd.awaitSpace(); err != nil {
+				return done, err
+			}
+		case errno != 0:
+			return done, os.NewSyscallError("write", errno)
+		case done == len(p):
+			return done, nil
+		case n == 0:
+			return done, io.ErrUnexpectedEOF
+		}
+	}
+}
+
+// awaitSpace waits until a write that found no space is worth trying again.
+func (fd *FD) awaitSpace() error {
+	for !fd.w.take() {
+		if err := fd.wait(&fd.w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Accept takes one connection off the queue of a Listener and stores the
+// peer's address in addr. The descriptor is non-blocking, close-on-exec, and
+// the caller's. Errors are *os.SyscallError of accept4(2).
+func (fd *FD) Accept(addr *sys.RawAddr) (int, error) {
+	if err := fd.begin(fdmutex.Read); err != nil {
+		return -1, err
+	}
+	defer fd.end(fdmutex.Read)
+	if err := fd.r.expired(); err != nil {
+		return -1, err
+	}
+	for {
+		if !fd.r.take() {
+			if err := fd.wait(&fd.r); err != nil {
+				return -1, err
+			}
+			continue
+		}
+		n, errno := sys.Accept(int(fd.sysfd), addr)
+		if errno == syscall.EAGAIN {
+			continue
+		}
+		fd.r.keep()
+		if errno != 0 {
+			return -1, os.NewSyscallError(sys.AcceptName, errno)
+		}
+		return n, nil
+	}
+}
+
+// WaitWrite waits until the kernel reports that a write is worth trying, in
+// particular that a connect in progress has ended. It does not try itself.
+func (fd *FD) WaitWrite() error {
+	if err := fd.begin(fdmutex.Write); err != nil {
+		return err
+	}
+	defer fd.end(fdmutex.Write)
+	if err := fd.w.expired(); err != nil {
+		return err
+	}
+	return fd.awaitSpace()
+}
+
+// RawControl calls f with the descriptor while it can't be closed: see
+// syscall.RawConn.
+func (fd *FD) RawControl(f func(uintptr)) error {
+	if err := fd.ref(); err != nil {
+		return err
+	}
+	defer fd.unref()
+	f(uintptr(fd.sysfd))
+	return nil
+}
+
+// RawRead calls f with the descriptor until it returns true, waiting for
+// readability in between: see syscall.RawConn.
+func (fd *FD) RawRead(f func(uintptr) bool) error {
+	if err := fd.begin(fdmutex.Read); err != nil {
+		return err
+	}
+	defer fd.end(fdmutex.Read)
+	if err := fd.r.expired(); err != nil {
+		return err
+	}
+	for {
+		fd.r.take() // an event that comes while f runs is not lost
+		if f(uintptr(fd.sysfd)) {
+			fd.r.keep() // nobody knows what f left
+			return nil
+		}
+		if err := fd.wait(&fd.r); err != nil {
+			return err
+		}
+	}
+}
+
+// RawWrite is RawRead for writing.
+func (fd *FD) RawWrite(f func(uintptr) bool) error {
+	if err := fd.begin(fdmutex.Write); err != nil {
+		return err
+	}
+	defer fd.end(fdmutex.Write)
+	if err := fd.w.expired(); err != nil {
+		return err
+	}
+	for {
+		fd.w.take()
+		if f(uintptr(fd.sysfd)) {
+			fd.w.keep()
+			return nil
+		}
+		if err := fd.wait(&fd.w); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	goruntime "runtime"
+	"runtime/pprof"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moor-net/moor/internal/mono"
+	"github.com/moor-net/moor/internal/slots"
+	"github.com/moor-net/moor/internal/wheel"
+	"github.com/moor-net/moor/netpoll"
+)
+
+// A Loop waits for the events of the FDs that belong to it and wakes their
+// waiters. Nothing of a user's runs on it.
+type Loop struct {
+	rt    *Runtime
+	index int
+	poll  *netpoll.Poll
+	table slots.Table[atomic.Pointer[FD]]
+	done  chan struct{} // closed when the goroutine has ended
+
+	mu     sync.Mutex // guards wheel and wakeAt
+	wheel  wheel.Wheel[*side]
+	wakeAt int64 // while the loop sleeps: when it looks at the wheel next
+	timers atomic.Int64
+
+	counters
+}
+
+// eventsPerTurn bounds a turn: what else is ready comes with the next one.
+const eventsPerTurn = 256
+
+// interest is what every FD is registered for, once, edge-triggered. Priority
+// is there because a read stops at urgent data: see pressing.
+const interest = netpoll.Readable | netpoll.Writable | netpoll.Priority
+
+func newLoop(rt *Runtime, index int) (*Loop, error) {
+	poll, err := netpoll.New()
+	if err != nil {
+		return nil, err
+	}
+	return &Loop{rt: rt, index: index, poll: poll, done: make(chan struct{}), wakeAt: wheel.Never}, nil
+}
+
+// attach takes fd in.
+func (l *Loop) attach(fd *FD) error {
+	l.conns.Add(1)
+	if l.rt.closing.Load() {
+		l.leave()
+		return net.ErrClosed
+	}
+	fd.loop = l
+	fd.slot = l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
+	slot, err := l.poll.Attach(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest, netpoll.Edge)
+	if err != nil {
+		l.table.Free(fd.slot, forget)
+		l.leave()
+		return err
+	}
+	fd.poll = slot
+	return nil
+}
+
+func forget(p *atomic.Pointer[FD]) { p.Store(nil) }
+
+// detach lets fd go, just before its descriptor is closed.
+func (l *Loop) detach(fd *FD) {
+	fd.disarm()
+	l.table.Free(fd.slot, forget)
+	if fd.shared.Load() {
+		l.poll.Detach(fd.poll) // closing our number is not enough
+	} else {
+		l.poll.Forget(fd.poll)
+	}
+	l.leave()
+}
+
+// leave takes one FD off the count and tells a waiting Shutdown.
+func (l *Loop) leave() {
+	l.conns.Add(-1)
+	if l.rt.closing.Load() {
+		select {
+		case l.rt.left <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// arm makes the loop look at t at the moment at or before. An entry that is
+// there already for an earlier moment serves.
+func (l *Loop) arm(t *wheel.Timer[*side], at int64) {
+	l.mu.Lock()
+	if t.Set() {
+		if t.When() <= at {
+			l.mu.Unlock()
+			return
+		}
+		l.wheel.Remove(t)
+	}
+	l.wheel.Add(t, at)
+	l.timers.Store(int64(l.wheel.Len()))
+	wake := at < l.wakeAt
+	if wake {
+		l.wakeAt = at
+	}
+	l.mu.Unlock()
+	if wake {
+		l.poll.Wake() // fails only when the loop has ended, and every wait with it
+	}
+}
+
+func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
+	l.mu.Lock()
+	for _, t := range ts {
+		l.wheel.Remove(t)
+	}
+	l.timers.Store(int64(l.wheel.Len()))
+	l.mu.Unlock()
+}
+
+// run is the loop's goroutine. It ends when the Poll is closed.
+func (l *Loop) run() {
+	defer close(l.done)
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
+	events := netpoll.NewEvents(eventsPerTurn)
+	for {
+		n, err := l.poll.Poll(events, l.timeout())
+		if err != nil {
+			if !errors.Is(err, os.ErrClosed) {
+				// Nobody could ever be woken again.
+				panic("moor: an event loop's poll failed: " + err.Error())
+			}
+			return
+		}
+		for ev := range events.All() {
+			p := l.table.Get(slots.Handle(ev.Token()))
+			if p == nil {
+				continue
+			}
+			// The slot may be freed at any moment: the pointer is then nil,
+			// or that of the next tenant, who takes it for a spurious event.
+			if fd := p.Load(); fd != nil {
+				fd.deliver(ev.Readiness())
+			}
+		}
+		if l.timers.Load() > 0 {
+			l.expire()
+		}
+		l.turns.Add(1)
+		l.events.Add(uint64(n))
+		if n > 0 {
+			// Those who were woken run first, and the events that come
+			// meanwhile are fetched together.
+			goruntime.Gosched()
+		}
+	}
+}
+
+// timeout returns how long the loop may sleep, negative for ever.
+func (l *Loop) timeout() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wakeAt = l.wheel.Next()
+	if l.wakeAt == wheel.Never {
+		return -1
+	}
+	return mono.Until(l.wakeAt)
+}
+
+// expire wakes the waiters whose deadline has passed.
+func (l *Loop) expire() {
+	now := mono.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wheel.Expire(now, func(t *wheel.Timer[*side]) {
+		s := t.Owner
+		if s.state.Load()&waiting == 0 {
+			return // the next call that waits arms it again
+		}
+		switch at := s.deadline.Load(); {
+		case at == 0:
+		case at <= now:
+			s.rouse(0)
+		default:
+			l.wheel.Add(t, at)
+		}
+	})
+	l.timers.Store(int64(l.wheel.Len()))
+}
+
+// fds returns the FDs that belong to the loop at some moment during the call.
+func (l *Loop) fds() []*FD {
+	var fds []*FD
+	l.table.Each(func(_ slots.Handle, p *atomic.Pointer[FD]) {
+		if fd := p.Load(); fd != nil {
+			fds = append(fds, fd)
+		}
+	})
+	return fds
+}

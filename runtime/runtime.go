@@ -1,0 +1,145 @@
+package runtime
+
+import (
+	"context"
+	"net"
+	goruntime "runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Config says how a Runtime is made. The zero Config is the default.
+type Config struct {
+	// Loops is the number of event loops; GOMAXPROCS when zero.
+	Loops int
+}
+
+// A Runtime is a set of event loops. Its methods may be called from any
+// goroutine.
+type Runtime struct {
+	loops   []*Loop
+	next    atomic.Uint32 // where pick starts, so that equals take turns
+	closing atomic.Bool
+	left    chan struct{} // something left during Shutdown
+	ending  sync.Mutex
+	ended   bool // guarded by ending
+}
+
+// New starts a Runtime. The caller ends it with Shutdown. It returns an error
+// that matches errors.ErrUnsupported where package netpoll has no selector, and
+// otherwise what the system said, such as EMFILE.
+func New(config Config) (*Runtime, error) {
+	n := config.Loops
+	if n <= 0 {
+		n = goruntime.GOMAXPROCS(0)
+	}
+	rt := &Runtime{left: make(chan struct{}, 1)}
+	for i := range n {
+		l, err := newLoop(rt, i)
+		if err != nil {
+			for _, l := range rt.loops {
+				l.poll.Close()
+			}
+			return nil, err
+		}
+		rt.loops = append(rt.loops, l)
+	}
+	for _, l := range rt.loops {
+		go l.run()
+	}
+	return rt, nil
+}
+
+var std struct {
+	mu sync.Mutex
+	rt atomic.Pointer[Runtime]
+}
+
+// Default returns the Runtime that packages conn and listener use when none is
+// named. It is started at the first call; if that fails the next call tries
+// again.
+func Default() (*Runtime, error) {
+	if rt := std.rt.Load(); rt != nil {
+		return rt, nil
+	}
+	std.mu.Lock()
+	defer std.mu.Unlock()
+	if rt := std.rt.Load(); rt != nil {
+		return rt, nil
+	}
+	rt, err := New(Config{})
+	if err != nil {
+		return nil, err
+	}
+	std.rt.Store(rt)
+	return rt, nil
+}
+
+// Loops returns the number of loops.
+func (rt *Runtime) Loops() int { return len(rt.loops) }
+
+// pick returns the loop with the fewest descriptors.
+func (rt *Runtime) pick() *Loop {
+	start := int(rt.next.Add(1))
+	var best *Loop
+	least := int64(0)
+	for i := range rt.loops {
+		l := rt.loops[(start+i)%len(rt.loops)]
+		if n := l.conns.Load(); best == nil || n < least {
+			best, least = l, n
+		}
+	}
+	return best
+}
+
+// conns returns the number of descriptors.
+func (rt *Runtime) conns() int64 {
+	var n int64
+	for _, l := range rt.loops {
+		n += l.conns.Load()
+	}
+	return n
+}
+
+// Shutdown ends the Runtime. It closes the listeners at once, takes nothing new
+// in (with net.ErrClosed), and waits until every connection has been closed.
+// When ctx ends first it closes what is left, whose blocked calls return
+// net.ErrClosed, and returns ctx's error. The loops have ended when it returns.
+// A second call returns net.ErrClosed.
+func (rt *Runtime) Shutdown(ctx context.Context) error {
+	rt.ending.Lock()
+	defer rt.ending.Unlock()
+	if rt.ended {
+		return net.ErrClosed
+	}
+	rt.ended = true
+	rt.closing.Store(true)
+	rt.shut(func(fd *FD) bool { return fd.kind == Listener })
+	var err error
+	for rt.conns() > 0 && err == nil {
+		select {
+		case <-rt.left:
+		case <-ctx.Done():
+			err = ctx.Err()
+			rt.shut(func(*FD) bool { return true })
+		}
+	}
+	for _, l := range rt.loops {
+		l.poll.Close()
+	}
+	for _, l := range rt.loops {
+		<-l.done
+	}
+	return err
+}
+
+// shut closes the FDs that which selects, without waiting for their users.
+func (rt *Runtime) shut(which func(*FD) bool) {
+	for _, l := range rt.loops {
+		for _, fd := range l.fds() {
+			if which(fd) && fd.shut() {
+				fd.unref()
+			}
+		}
+	}
+}

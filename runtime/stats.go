@@ -1,0 +1,56 @@
+package runtime
+
+import "sync/atomic"
+
+// counters are a loop's figures. Those that connections change stand apart
+// from those that the loop changes.
+type counters struct {
+	turns  atomic.Uint64
+	events atomic.Uint64
+	_      [48]byte
+	conns  atomic.Int64
+	_      [56]byte
+	in     atomic.Uint64
+	out    atomic.Uint64
+}
+
+// LoopStats are one loop's figures. All but Conns and Timers only grow.
+type LoopStats struct {
+	Conns        int64  // descriptors that belong to the loop, listeners included
+	Timers       int64  // entries in the timing wheel
+	Turns        uint64 // times that the loop woke up
+	Events       uint64 // events it has handled
+	BytesRead    uint64 // bytes read from its descriptors
+	BytesWritten uint64 // bytes written to its descriptors
+}
+
+// Stats are a Runtime's figures at one moment.
+type Stats struct {
+	Loops []LoopStats
+}
+
+// Conns returns the number of descriptors over all loops.
+func (s Stats) Conns() int64 {
+	var n int64
+	for _, l := range s.Loops {
+		n += l.Conns
+	}
+	return n
+}
+
+// Stats returns the Runtime's figures. The loops go on meanwhile, so figures
+// need not fit together exactly.
+func (rt *Runtime) Stats() Stats {
+	s := Stats{Loops: make([]LoopStats, len(rt.loops))}
+	for i, l := range rt.loops {
+		s.Loops[i] = LoopStats{
+			Conns:        l.conns.Load(),
+			Timers:       l.timers.Load(),
+			Turns:        l.turns.Load(),
+			Events:       l.events.Load(),
+			BytesRead:    l.in.Load(),
+			BytesWritten: l.out.Load(),
+		}
+	}
+	return s
+}
