@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/internal/mono"
+	"github.com/moor-net/moor/internal/readyq"
 	"github.com/moor-net/moor/internal/slots"
 )
 
@@ -16,8 +17,10 @@ import (
 type Poll struct {
 	sel   *selector
 	table slots.Table[attachment]
+	user  *readyq.Queue // user-space sources
 	turn  chan struct{} // holds a token while a goroutine is in Poll
 	woken atomic.Bool   // Wake was called and no Poll call has answered it
+	odd   int           // whose turn it is to get the odd slot: see share
 
 	// users counts the registering calls in progress, plus one until Close,
 	// plus closedBit from then on. Whoever brings the count to zero closes
@@ -43,6 +46,7 @@ func New() (*Poll, error) {
 	}
 	p := &Poll{sel: sel, turn: make(chan struct{}, 1), closed: make(chan struct{})}
 	p.users.Store(1)
+	p.user = readyq.New(p.wakeSleeper, errClosed)
 	p.fds.slots = map[FD]Slot{}
 	return p, nil
 }
@@ -61,6 +65,7 @@ func (p *Poll) enter() error {
 func (p *Poll) leave() {
 	if p.users.Add(-1) == closedBit {
 		p.sel.close()
+		p.user.Discard()
 	}
 }
 
@@ -79,6 +84,7 @@ func (p *Poll) Close() error {
 		}
 	}
 	close(p.closed)
+	p.user.Close()
 	p.sel.wake() // fails for no reason that Close could mend
 	p.leave()
 	return nil
@@ -144,11 +150,9 @@ func (p *Poll) Poll(events *Events, timeout time.Duration) (int, error) {
 		if woken {
 			block = 0
 		}
-		n, err := p.sel.wait(events.room(), block)
-		if err != nil {
+		if err := p.round(events, block); err != nil {
 			return 0, err
 		}
-		p.collect(events, n)
 		switch {
 		case p.users.Load()&closedBit != 0:
 			events.clear()
@@ -186,6 +190,43 @@ func (p *Poll) takeTurn(until int64) (bool, error) {
 	}
 }
 
+// round collects events once: it waits for one until the moment until, unless
+// user-space sources are ready already.
+//
+// While both kinds are ready each gets half of the room, and what one leaves
+// over goes to the other. The user-space sources come first because they never
+// need waiting for.
+func (p *Poll) round(events *Events, until int64) error {
+	defer p.user.EndRound()
+	busy := p.user.Fetch(until != 0)
+	if busy {
+		until = 0
+		p.deliver(events, p.share(events.Cap()))
+	}
+	var n int
+	var err error
+	if room := events.room(); room > 0 {
+		n, err = p.sel.wait(room, until)
+	}
+	if !busy { // not twice, or an edge could fire twice in one call
+		p.user.Fetch(false)
+	}
+	p.collect(events, n)
+	p.deliver(events, events.room())
+	if events.Len() > 0 {
+		return nil // the error comes again
+	}
+	return err
+}
+
+// share returns how many of capacity slots the user-space sources may take
+// before the system was asked: half, and of an odd number the greater half
+// every other time.
+func (p *Poll) share(capacity int) int {
+	p.odd ^= 1
+	return (capacity + p.odd) / 2
+}
+
 // collect moves the selector's n events into events. Those whose slot has
 // another tenant by now, or another interest, are dropped.
 func (p *Poll) collect(events *Events, n int) {
@@ -197,14 +238,11 @@ func (p *Poll) collect(events *Events, n int) {
 			continue
 		}
 		token, interest := Token(a.token.Load()), a.interest()
-		if !p.table.Current(h) || interest == 0 {
+		if !p.table.Current(h) {
 			continue
 		}
-		if ready &= interest | hints; ready != 0 {
+		if ready &= interest.reported(); ready != 0 {
 			events.add(token, ready)
 		}
 	}
 }
-
-// hints are reported whether or not they were asked for.
-const hints = Error | Hup | ReadClosed | WriteClosed

@@ -22,6 +22,17 @@ var readyNames = [...]string{"Readable", "Writable", "Error", "Hup", "ReadClosed
 // Contains reports whether every bit of other is in r.
 func (r Ready) Contains(other Ready) bool { return r&other == other }
 
+// hints are reported whether or not they were asked for.
+const hints = Error | Hup | ReadClosed | WriteClosed
+
+// reported returns the readiness that makes events for the interest r.
+func (r Ready) reported() Ready {
+	if r == 0 {
+		return 0
+	}
+	return r | hints
+}
+
 // String returns the bits' names joined by " | ", or "(empty)".
 func (r Ready) String() string {
 	var names []string
