@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/moor-net/moor/binding"
 	"github.com/moor-net/moor/internal/fdmutex"
 	"github.com/moor-net/moor/internal/slots"
 	"github.com/moor-net/moor/internal/sys"
@@ -29,19 +30,18 @@ const (
 // called, and those that wait return os.ErrDeadlineExceeded when the
 // direction's deadline has passed.
 type FD struct {
-	mu   fdmutex.Mutex
-	loop *Loop
-	slot slots.Handle
-	poll netpoll.Slot
+	mu      fdmutex.Mutex
+	loop    *Loop
+	slot    slots.Handle
+	binding binding.Binding
 	// timers is made when a call first waits with a deadline. It belongs to
 	// the loop's wheel, whose lock guards it, and is never replaced.
 	timers atomic.Pointer[timers]
 	r, w   side
 
-	sysfd  int32
-	kind   Kind
-	drain  drain
-	shared atomic.Bool // a duplicate is or was open elsewhere
+	sysfd int32
+	kind  Kind
+	drain drain
 }
 
 // drain says whether a short read means that nothing is left.
@@ -190,6 +190,6 @@ func (fd *FD) Dup() (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("fcntl", err)
 	}
-	fd.shared.Store(true)
+	fd.w.state.Or(duplicated)
 	return n, nil
 }

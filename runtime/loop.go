@@ -10,12 +10,13 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
+	"github.com/moor-net/moor/binding"
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/slots"
 	"github.com/moor-net/moor/internal/wheel"
 	"github.com/moor-net/moor/netpoll"
+	"github.com/moor-net/moor/registration"
 )
 
 // A Loop waits for the events of the FDs that belong to it and wakes their
@@ -27,10 +28,10 @@ type Loop struct {
 	table slots.Table[atomic.Pointer[FD]]
 	done  chan struct{} // closed when the goroutine has ended
 
-	mu     sync.Mutex // guards wheel and wakeAt
-	wheel  wheel.Wheel[*side]
-	wakeAt int64 // while the loop sleeps: when it looks at the wheel next
-	timers atomic.Int64
+	mu    sync.Mutex // guards wheel and next
+	wheel wheel.Wheel[*side]
+	next  int64               // what timer is set to: when the loop looks at the wheel
+	timer *registration.Timer // registered with poll under timerToken
 
 	counters
 }
@@ -47,8 +48,18 @@ func newLoop(rt *Runtime, index int) (*Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Loop{rt: rt, index: index, poll: poll, done: make(chan struct{}), wakeAt: wheel.Never}, nil
+	l := &Loop{rt: rt, index: index, poll: poll, done: make(chan struct{}),
+		next: wheel.Never, timer: registration.NewTimer()}
+	if err := poll.Register(l.timer, timerToken, netpoll.Readable, netpoll.Edge); err != nil {
+		poll.Close()
+		return nil, err
+	}
+	return l, nil
 }
+
+// timerToken is the token of the loop's timer; those of FDs are their slots'
+// handles, which are never zero.
+const timerToken = netpoll.Token(0)
 
 // attach takes fd in.
 func (l *Loop) attach(fd *FD) error {
@@ -59,13 +70,13 @@ func (l *Loop) attach(fd *FD) error {
 	}
 	fd.loop = l
 	fd.slot = l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
-	slot, err := l.poll.Attach(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest, netpoll.Edge)
+	err := fd.binding.RegisterSocket(binding.BorrowRawSocket(binding.RawSocket(fd.sysfd)),
+		l.poll, netpoll.Token(fd.slot), interest, netpoll.Edge)
 	if err != nil {
 		l.table.Free(fd.slot, forget)
 		l.leave()
 		return err
 	}
-	fd.poll = slot
 	return nil
 }
 
@@ -75,10 +86,11 @@ func forget(p *atomic.Pointer[FD]) { p.Store(nil) }
 func (l *Loop) detach(fd *FD) {
 	fd.disarm()
 	l.table.Free(fd.slot, forget)
-	if fd.shared.Load() {
-		l.poll.Detach(fd.poll) // closing our number is not enough
+	if fd.w.state.Load()&duplicated != 0 {
+		// Closing our number is not enough.
+		fd.binding.DeregisterSocket(binding.BorrowRawSocket(binding.RawSocket(fd.sysfd)), l.poll)
 	} else {
-		l.poll.Forget(fd.poll)
+		fd.binding.Forget()
 	}
 	l.leave()
 }
@@ -106,14 +118,19 @@ func (l *Loop) arm(t *wheel.Timer[*side], at int64) {
 		l.wheel.Remove(t)
 	}
 	l.wheel.Add(t, at)
-	l.timers.Store(int64(l.wheel.Len()))
-	wake := at < l.wakeAt
-	if wake {
-		l.wakeAt = at
+	if at < l.next {
+		l.setTimer(at)
 	}
 	l.mu.Unlock()
-	if wake {
-		l.poll.Wake() // fails only when the loop has ended, and every wait with it
+}
+
+// setTimer makes the loop look at the wheel at the moment at. l.mu is held.
+func (l *Loop) setTimer(at int64) {
+	l.next = at
+	if at == wheel.Never {
+		l.timer.Stop()
+	} else {
+		l.timer.SetAfter(mono.Until(at)) // fails when the loop has ended, and every wait with it
 	}
 }
 
@@ -122,7 +139,6 @@ func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
 	for _, t := range ts {
 		l.wheel.Remove(t)
 	}
-	l.timers.Store(int64(l.wheel.Len()))
 	l.mu.Unlock()
 }
 
@@ -132,7 +148,7 @@ func (l *Loop) run() {
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
 	events := netpoll.NewEvents(eventsPerTurn)
 	for {
-		n, err := l.poll.Poll(events, l.timeout())
+		n, err := l.poll.Poll(events, -1)
 		if err != nil {
 			if !errors.Is(err, os.ErrClosed) {
 				// Nobody could ever be woken again.
@@ -141,6 +157,10 @@ func (l *Loop) run() {
 			return
 		}
 		for ev := range events.All() {
+			if ev.Token() == timerToken {
+				l.expire()
+				continue
+			}
 			p := l.table.Get(slots.Handle(ev.Token()))
 			if p == nil {
 				continue
@@ -151,9 +171,6 @@ func (l *Loop) run() {
 				fd.deliver(ev.Readiness())
 			}
 		}
-		if l.timers.Load() > 0 {
-			l.expire()
-		}
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
 		if n > 0 {
@@ -162,17 +179,6 @@ func (l *Loop) run() {
 			goruntime.Gosched()
 		}
 	}
-}
-
-// timeout returns how long the loop may sleep, negative for ever.
-func (l *Loop) timeout() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.wakeAt = l.wheel.Next()
-	if l.wakeAt == wheel.Never {
-		return -1
-	}
-	return mono.Until(l.wakeAt)
 }
 
 // expire wakes the waiters whose deadline has passed.
@@ -193,7 +199,7 @@ func (l *Loop) expire() {
 			l.wheel.Add(t, at)
 		}
 	})
-	l.timers.Store(int64(l.wheel.Len()))
+	l.setTimer(l.wheel.Next())
 }
 
 // fds returns the FDs that belong to the loop at some moment during the call.
@@ -205,4 +211,11 @@ func (l *Loop) fds() []*FD {
 		}
 	})
 	return fds
+}
+
+// wheelLen returns the number of entries in the timing wheel.
+func (l *Loop) wheelLen() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int64(l.wheel.Len())
 }

@@ -21,6 +21,10 @@ import (
 //	pressing half-close, hang-up, error or urgent data was reported. From then
 //	         on a short read does not mean drained: there may be no other
 //	         event. The bit is never cleared.
+//	duplicated
+//	         (of the writing side alone) a duplicate of the descriptor was
+//	         handed out, which may keep the open file and so its registration
+//	         alive after Close. The bit is never cleared.
 type side struct {
 	deadline atomic.Int64 // moment on mono's scale, zero for none
 	wake     sync.WaitGroup
@@ -28,9 +32,10 @@ type side struct {
 }
 
 const (
-	ready    = 1 << 0
-	waiting  = 1 << 1
-	pressing = 1 << 2
+	ready      = 1 << 0
+	waiting    = 1 << 1
+	pressing   = 1 << 2
+	duplicated = 1 << 3
 )
 
 // take reports whether the operation is worth trying, and clears the bit.

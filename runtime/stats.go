@@ -45,7 +45,7 @@ func (rt *Runtime) Stats() Stats {
 	for i, l := range rt.loops {
 		s.Loops[i] = LoopStats{
 			Conns:        l.conns.Load(),
-			Timers:       l.timers.Load(),
+			Timers:       l.wheelLen(),
 			Turns:        l.turns.Load(),
 			Events:       l.events.Load(),
 			BytesRead:    l.in.Load(),

@@ -10,10 +10,10 @@ import (
 // Moments are nanoseconds on the scale of package mono. A timer fires at the
 // first tick that begins at or after its moment, hence at most a tick late.
 const (
-	tickBits = 19 // a tick is 2^19 ns, about half a millisecond
+	tickBits = 17 // a tick is 2^17 ns, about an eighth of a millisecond
 	slotBits = 6
 	slotsPer = 1 << slotBits
-	levels   = 8 // 8*6+19 bits hold every moment of 63 bits
+	levels   = 8 // 8*6+17 bits hold every moment of 63 bits
 )
 
 // Tick is the wheel's resolution in nanoseconds.
