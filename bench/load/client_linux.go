@@ -42,7 +42,8 @@ type Result struct {
 	Wall      time.Duration `json:"wall_ns"`
 	ServerCPU time.Duration `json:"server_cpu_ns"`
 	ClientCPU time.Duration `json:"client_cpu_ns"`
-	// Elsewhere is CPU time that the machine spent on neither of the two.
+	// Elsewhere is CPU time that the machine spent on neither of the two. It
+	// comes from samples, so it can be off by several per cent, and negative.
 	Elsewhere time.Duration `json:"elsewhere_cpu_ns"`
 	// Latencies run from the moment a message may be sent, which is when the
 	// one Depth before it came back, to its last byte's return.
@@ -188,8 +189,7 @@ func (c *client) end(begin sample) (Result, error) {
 		P99:       c.latency.quantile(.99),
 		Max:       c.latency.max,
 	}
-	busy := r.Wall*time.Duration(end.cpus) - (end.idle - begin.idle)
-	r.Elsewhere = busy - r.ServerCPU - r.ClientCPU
+	r.Elsewhere = end.machine - begin.machine - r.ServerCPU - r.ClientCPU
 	if r.Requests == 0 {
 		return r, fmt.Errorf("no request was answered within %v", r.Wall)
 	}

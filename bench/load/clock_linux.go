@@ -2,7 +2,6 @@ package load
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -14,11 +13,10 @@ import (
 
 // sample is what is read at either end of the measurement window.
 type sample struct {
-	at     time.Time
-	server time.Duration // CPU time of the server's process so far
-	client time.Duration // CPU time of this process so far
-	idle   time.Duration // time that all CPUs of the machine together have idled so far
-	cpus   int           // number of those CPUs
+	at      time.Time
+	server  time.Duration // CPU time of the server's process so far
+	client  time.Duration // CPU time of this process so far
+	machine time.Duration // CPU time of everything on the machine so far
 }
 
 func takeSample(serverPID int) (s sample, err error) {
@@ -29,7 +27,7 @@ func takeSample(serverPID int) (s sample, err error) {
 	if s.client, err = processCPU(os.Getpid()); err != nil {
 		return s, err
 	}
-	s.idle, s.cpus, err = machineIdle()
+	s.machine, err = machineBusy()
 	return s, err
 }
 
@@ -57,40 +55,39 @@ func processCPU(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// machineIdle returns the time all CPUs together have idled so far, and the
-// number of CPUs. The kernel measures idling at every entry and exit, while it
-// only samples the columns for busy time at its tick.
-func machineIdle() (idle time.Duration, cpus int, err error) {
+// machineBusy returns the time all CPUs of the machine together have been busy
+// so far. The columns for it in /proc/stat are samples taken at the scheduler's
+// tick. Idle time would be exact, but a CPU that goes to sleep and wakes up for
+// every request spends an eighth of its time on just that, which counts as
+// neither idle nor anybody's.
+func machineBusy() (time.Duration, error) {
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	return parseIdle(stat)
+	return parseBusy(stat)
 }
 
-// parseIdle reads the text of /proc/stat (proc_stat(5)).
-func parseIdle(stat []byte) (idle time.Duration, cpus int, err error) {
-	for line := range bytes.Lines(stat) {
-		fields := bytes.Fields(line)
-		if len(fields) < 6 || !bytes.HasPrefix(fields[0], []byte("cpu")) {
-			break
+// parseBusy reads the first line of /proc/stat (proc_stat(5)).
+func parseBusy(stat []byte) (busy time.Duration, err error) {
+	line, _, _ := bytes.Cut(stat, []byte("\n"))
+	fields := bytes.Fields(line)
+	if len(fields) < 9 || string(fields[0]) != "cpu" {
+		return 0, fmt.Errorf("/proc/stat: first line is %q", line)
+	}
+	// The columns are user, nice, system, idle, iowait, irq, softirq, steal,
+	// and two for guests, which user and nice contain. Stolen time is what
+	// other virtual machines had.
+	for i, field := range fields[1:9] {
+		ticks, err := strconv.ParseInt(string(field), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/stat: %w", err)
 		}
-		if len(fields[0]) > len("cpu") {
-			cpus++
-			continue
-		}
-		for _, field := range fields[4:6] { // idle, iowait
-			ticks, err := strconv.ParseInt(string(field), 10, 64)
-			if err != nil {
-				return 0, 0, fmt.Errorf("/proc/stat: %w", err)
-			}
-			idle += time.Duration(ticks) * (time.Second / userHz)
+		if i != 3 && i != 4 {
+			busy += time.Duration(ticks) * (time.Second / userHz)
 		}
 	}
-	if cpus == 0 {
-		return 0, 0, errors.New("/proc/stat: no lines for single CPUs")
-	}
-	return idle, cpus, nil
+	return busy, nil
 }
 
 // userHz is the unit of /proc/stat on every Linux architecture Go runs on.

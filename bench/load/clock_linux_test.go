@@ -43,15 +43,17 @@ func TestProcessCPUOfNoProcessIsAnError(t *testing.T) {
 	}
 }
 
-func TestIdleTimeAndCPUsOfProcStat(t *testing.T) {
-	idle, cpus, err := parseIdle([]byte("cpu  10 1 20 300 40 5 6 7 0 0\ncpu0 5 0 10 100 20 2 3 4 0 0\ncpu1 5 1 10 200 20 3 3 3 0 0\nintr 12 0 1\nctxt 3\n"))
-	if err != nil || idle != 3400*time.Millisecond || cpus != 2 {
-		t.Errorf("got %v, %d, %v", idle, cpus, err)
+func TestBusyTimeOfProcStat(t *testing.T) {
+	busy, err := parseBusy([]byte("cpu  10 1 20 300 40 5 6 7 100 200\ncpu0 5 0 10 100 20 2 3 4 0 0\n"))
+	if err != nil || busy != 490*time.Millisecond {
+		t.Errorf("got %v, %v", busy, err)
 	}
-	if _, _, err := parseIdle([]byte("intr 1 2 3 4 5\n")); err == nil {
-		t.Error("a text without CPUs is accepted")
+	for _, text := range []string{"", "intr 1 2 3 4 5 6 7 8 9\n", "cpu 1 2 3\n", "cpu 1 2 3 4 5 6 7 x 9\n"} {
+		if busy, err := parseBusy([]byte(text)); err == nil {
+			t.Errorf("%q is %v", text, busy)
+		}
 	}
-	if _, cpus, err := machineIdle(); err != nil || cpus < 1 {
-		t.Errorf("this machine has %d CPUs, %v", cpus, err)
+	if busy, err := machineBusy(); err != nil || busy <= 0 {
+		t.Errorf("this machine was busy for %v, %v", busy, err)
 	}
 }
