@@ -11,7 +11,7 @@ func TestSampleRates(t *testing.T) {
 	var turns uint64
 	start := time.Unix(1_000_000, 0)
 	s := newSampler(&m, "moor", func() []loop {
-		return []loop{{Connections: 3, Turns: turns}, {Events: 5 * turns}}
+		return []loop{{Sockets: 3, Turns: turns}, {Events: 5 * turns}}
 	}, start)
 
 	for i, step := range []struct {
@@ -35,7 +35,7 @@ func TestSampleRates(t *testing.T) {
 		if got.RequestRate != step.rate || got.Requests != step.requests || got.Uptime != step.secondsPassed {
 			t.Errorf("step %d: %v requests, %v per second, up %v s", i, got.Requests, got.RequestRate, got.Uptime)
 		}
-		if got.Loops[0].TurnRate != step.turnRate || got.Loops[1].EventRate != 5*step.turnRate || got.Loops[0].Connections != 3 {
+		if got.Loops[0].TurnRate != step.turnRate || got.Loops[1].EventRate != 5*step.turnRate || got.Loops[0].Sockets != 3 {
 			t.Errorf("step %d: loops %+v", i, got.Loops)
 		}
 	}

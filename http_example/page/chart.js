@@ -3,20 +3,20 @@
 // What a chart spans, in seconds: the first of these that covers its points.
 // The labels are for its beginning and its middle.
 const spans = [
-  [30, "30 s ago", "15 s ago"],
-  [60, "1 min ago", "30 s ago"],
-  [120, "2 min ago", "1 min ago"],
+  [30, "−30 s", "−15 s"],
+  [60, "−1 min", "−30 s"],
+  [120, "−2 min", "−1 min"],
 ];
 const gap = 5; // seconds without a point that interrupt a line
 const margin = { top: 8, right: 10, bottom: 20, left: 8 };
 
 // Chart draws series into svg, and the values under the pointer, or else a
-// summary, into caption. A series is {field, name, mark}: a point's field, what
-// follows its value in words, and the CSS class of its line. format writes a
-// value.
+// summary, into caption. A series is {field, name, names, mark}: a point's
+// field, what follows its value in words when that is one and when it is not
+// (or always), and the CSS class of its line. format writes a value.
 export class Chart {
   constructor(svg, caption, { series, format, base = 10, least = 4 }) {
-    Object.assign(this, { svg, caption, series, format, base, least, points: [] });
+    Object.assign(this, { svg, caption, series, format, base, least, points: [], end: "now" });
     this.label = svg.getAttribute("aria-label");
     new ResizeObserver(() => this.draw()).observe(svg);
     svg.addEventListener("pointermove", (e) => this.point(e));
@@ -26,6 +26,13 @@ export class Chart {
 
   show(points) {
     this.points = points;
+    this.end = "now";
+    this.draw();
+  }
+
+  // freeze says when the last point was, as that is no longer now.
+  freeze(time) {
+    this.end = time;
     this.draw();
   }
 
@@ -50,7 +57,7 @@ export class Chart {
       const y = Math.round(this.y(value)) + 0.5;
       drawn.push(element("line", { class: value ? "grid" : "axis", x1: margin.left, x2: right, y1: y, y2: y }));
     }
-    for (const [ago, anchor, label] of [[span, "start", first], [span / 2, "middle", middle], [0, "end", "now"]]) {
+    for (const [ago, anchor, label] of [[span, "start", first], [span / 2, "middle", middle], [0, "end", this.end]]) {
       drawn.push(element("text", { x: this.x(end - ago), y: height - 5, "text-anchor": anchor }, label));
     }
     for (const [i, s] of this.series.entries()) drawn.push(...this.line(s, i === 0, bottom));
@@ -97,7 +104,7 @@ export class Chart {
   }
 
   value(series, number) {
-    return `${this.format(number)} ${series.name}`;
+    return `${this.format(number)} ${number === 1 ? series.name : series.names ?? series.name}`;
   }
 
   highest(series) {
@@ -124,7 +131,7 @@ export class Chart {
     }
     const ago = Math.round(this.points.at(-1).seconds - near.seconds);
     const values = this.series.map((s) => this.value(s, near[s.field]));
-    this.caption.textContent = `${ago ? `${ago} s ago` : "Now"}: ${values.join(" · ")}`;
+    this.caption.textContent = `${ago ? `−${ago} s` : "Last"}: ${values.join(" · ")}`;
   }
 }
 

@@ -19,8 +19,8 @@ const charts = [
   new Chart(byId("chart-load"), byId("caption-load"), {
     format: count,
     series: [
-      { field: "connections", name: "connections", mark: "a" },
-      { field: "goroutines", name: "goroutines", mark: "b" },
+      { field: "connections", name: "connection", names: "connections", mark: "a" },
+      { field: "goroutines", name: "goroutine", names: "goroutines", mark: "b" },
     ],
   }),
   new Chart(byId("chart-requests"), byId("caption-requests"), {
@@ -82,8 +82,9 @@ function showState(state) {
   banner.hidden = !lost;
   if (lost) {
     const what = state === "stopped" ? "The server has stopped." : "The connection to the server is lost.";
-    const figures = last ? ` The figures below are from ${clock(last)}.` : "";
-    banner.textContent = `${what}${figures} This page keeps trying and goes on by itself.`;
+    const figures = last ? ` The figures are from ${clock(last)}.` : "";
+    banner.textContent = `${what}${figures} This page keeps trying to reconnect.`;
+    if (last) for (const chart of charts) chart.freeze(clock(last));
   }
   byId("announcement").textContent = wasLost && state === "live" ? "Connected again." : "";
   wasLost = lost || (wasLost && state !== "live");
