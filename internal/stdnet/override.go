@@ -63,13 +63,13 @@ type library struct {
 // stdLibrary overrides nothing: std measured against itself.
 func stdLibrary() *library { return &library{objects: make(map[string]types.Object)} }
 
-// findLibrary looks up the overridden names in the packages of the module.
-func findLibrary(imp *exportData, module string, std *types.Package) (*library, error) {
+// findLibrary looks up the overridden names in the packages below root.
+func findLibrary(imp *exportData, root string, std *types.Package) (*library, error) {
 	lib := stdLibrary()
 	packages := make(map[string]*types.Package)
 	for _, o := range overrides {
 		for _, name := range o.packages {
-			path := module + "/" + name
+			path := root + "/" + name
 			if !imp.has(path) {
 				continue
 			}

@@ -26,7 +26,7 @@ func Report(w io.Writer, rows []Row, all bool) {
 			note = "REGRESSION"
 		case r.Std.Outcome >= Fail:
 			note = "fails over std too: not counted"
-		case all && !r.Reaches && !r.Subtest() && r.Name != process:
+		case all && !r.Reaches && !r.Subtest() && r.Name != wholeProcess:
 			note = "does not reach the library"
 		}
 		if all || r.Regression() || r.Std.Outcome >= Fail && !r.Subtest() {
@@ -44,7 +44,7 @@ func Report(w io.Writer, rows []Row, all bool) {
 func writeMatrix(w io.Writer, rows []Row) {
 	counts := make(map[[2]Outcome]int)
 	for _, r := range rows {
-		if !r.Subtest() && r.Name != process {
+		if !r.Subtest() && r.Name != wholeProcess {
 			counts[[2]Outcome{r.Std.Outcome, r.Library.Outcome}]++
 		}
 	}

@@ -28,11 +28,14 @@ type Runner struct {
 	Timeout time.Duration
 	// Log, if not nil, is told what is going on.
 	Log func(format string, args ...any)
+
+	// start runs tests in one process; nil means goTest.
+	start func(over string, names []string, timeout time.Duration) (*eventLog, error)
 }
 
-// process is the name under which the fate of the test process as a whole is
+// wholeProcess is the name under which the fate of the test process itself is
 // kept among the results.
-const process = "(the test process)"
+const wholeProcess = "(the test process)"
 
 const (
 	// maxRounds bounds how often the rest of the tests is started again after
@@ -57,7 +60,7 @@ func (r *Runner) Run(over string, names []string) (Results, error) {
 			}
 			break
 		}
-		log, err := r.goTest(over, names, r.Timeout)
+		log, err := r.process(over, names, r.Timeout)
 		if err != nil {
 			return nil, err
 		}
@@ -84,11 +87,11 @@ func (r *Runner) collect(over string, names []string, log *eventLog, results Res
 	switch {
 	case len(unfinished) > 0:
 		r.logf("%s: the process ended with %d tests unfinished", over, len(unfinished))
-		results.add(process, Result{Crash, log.remains()})
+		results.add(wholeProcess, Result{Crash, log.remains()})
 	case log.failed && !failed:
-		results.add(process, Result{Fail, log.remains()})
+		results.add(wholeProcess, Result{Fail, log.remains()})
 	default:
-		results.add(process, Result{Outcome: Pass})
+		results.add(wholeProcess, Result{Outcome: Pass})
 	}
 	var rest []string
 	apart := 0
@@ -112,7 +115,7 @@ func (r *Runner) collect(over string, names []string, log *eventLog, results Res
 
 // apart runs one test in a process of its own.
 func (r *Runner) apart(over, name string) Results {
-	log, err := r.goTest(over, []string{name}, min(r.Timeout, apartTimeout))
+	log, err := r.process(over, []string{name}, min(r.Timeout, apartTimeout))
 	if err != nil {
 		return Results{name: {Crash, err.Error()}}
 	}
@@ -121,6 +124,14 @@ func (r *Runner) apart(over, name string) Results {
 		results[name] = Result{Crash, log.remains()}
 	}
 	return results
+}
+
+// process runs the named tests in one process.
+func (r *Runner) process(over string, names []string, timeout time.Duration) (*eventLog, error) {
+	if r.start != nil {
+		return r.start(over, names, timeout)
+	}
+	return r.goTest(over, names, timeout)
 }
 
 // goTest runs the named tests in one process and follows its events.

@@ -59,7 +59,7 @@ func main() {
 
 // run generates the suite, runs it and prints the report.
 func run(o *options) error {
-	suite, err := stdnet.Generate(o.toolchain, ".")
+	suite, err := stdnet.Generate(stdnet.Config{Toolchain: o.toolchain, Dir: "."})
 	if err != nil {
 		return err
 	}
