@@ -111,17 +111,6 @@ func (sel *selection) has(name string) bool {
 	return false
 }
 
-// tests returns the kept test functions in the order of their files.
-func (sel *selection) tests() []*unit {
-	var tests []*unit
-	for _, u := range sel.units {
-		if u.test && sel.wanted[u] {
-			tests = append(tests, u)
-		}
-	}
-	return tests
-}
-
 // at returns the unit that covers a line of a file.
 func (sel *selection) at(s *source, file string, line int) *unit {
 	for _, u := range sel.units {

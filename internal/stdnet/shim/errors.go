@@ -78,9 +78,13 @@ func sameToUsers(a, b error) bool {
 			return false
 		}
 	}
-	na, oka := a.(net.Error)
-	nb, okb := b.(net.Error)
-	return oka == okb && (!oka || na.Timeout() == nb.Timeout() && na.Temporary() == nb.Temporary()) //nolint:staticcheck // Temporary is part of the interface
+	type transient interface {
+		Timeout() bool
+		Temporary() bool
+	}
+	ta, oka := a.(transient)
+	tb, okb := b.(transient)
+	return oka == okb && (!oka || ta.Timeout() == tb.Timeout() && ta.Temporary() == tb.Temporary())
 }
 
 // OpErrorIsValid checks what every error of package net must hold: an
