@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+func TestSampleRates(t *testing.T) {
+	var m meter
+	var turns uint64
+	start := time.Unix(1_000_000, 0)
+	s := newSampler(&m, "moor", func() []loop {
+		return []loop{{Sockets: 3, Turns: turns}, {Events: 5 * turns}}
+	}, start)
+
+	for i, step := range []struct {
+		after         time.Duration
+		requests      uint64
+		turns         uint64
+		rate          float64
+		turnRate      float64
+		secondsPassed float64
+	}{
+		{0, 0, 0, 0, 0, 0}, // no time has passed, so there is no rate
+		{time.Second, 10, 40, 10, 40, 1},
+		{2 * time.Second, 30, 60, 10, 10, 3},
+		{time.Second / 2, 32, 60, 4, 0, 3.5},
+		{time.Second, 32, 60, 0, 0, 4.5},
+	} {
+		m.requests.Store(step.requests)
+		turns = step.turns
+		start = start.Add(step.after)
+		got := s.take(start)
+		if got.RequestRate != step.rate || got.Requests != step.requests || got.Uptime != step.secondsPassed {
+			t.Errorf("step %d: %v requests, %v per second, up %v s", i, got.Requests, got.RequestRate, got.Uptime)
+		}
+		if got.Loops[0].TurnRate != step.turnRate || got.Loops[1].EventRate != 5*step.turnRate || got.Loops[0].Sockets != 3 {
+			t.Errorf("step %d: loops %+v", i, got.Loops)
+		}
+	}
+}
+
+func TestLoopThatIsNewHasARate(t *testing.T) {
+	loops := []loop{{Events: 10}, {Events: 20}}
+	setLoopRates(loops, []loop{{Events: 4}}, 2*time.Second)
+	if loops[0].EventRate != 3 || loops[1].EventRate != 10 {
+		t.Errorf("rates %v and %v, want 3 and 10", loops[0].EventRate, loops[1].EventRate)
+	}
+}
+
+// TestStats pins the names that people's scripts will read.
+func TestStats(t *testing.T) {
+	sites(t, func(t *testing.T, s *testSite) {
+		response, body := s.get("/stats")
+		if got := response.Header.Get("Content-Type"); got != "application/json" {
+			t.Errorf("content type %q", got)
+		}
+		var figures map[string]any
+		if err := json.Unmarshal([]byte(body), &figures); err != nil {
+			t.Fatalf("%v: %s", err, body)
+		}
+		for _, name := range []string{"connections", "goroutines", "heap_bytes", "stack_bytes",
+			"requests", "requests_per_second", "uptime_seconds"} {
+			if _, ok := figures[name].(float64); !ok {
+				t.Errorf("%s is %v", name, figures[name])
+			}
+		}
+		if _, err := time.Parse(time.RFC3339, figures["time"].(string)); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,6 @@
+package shim
+
+import "time"
+
+// NoDeadline takes a deadline away.
+var NoDeadline = time.Time{}

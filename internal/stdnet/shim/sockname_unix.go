@@ -1,0 +1,7 @@
+//go:build unix
+
+package shim
+
+import "syscall"
+
+func sockname(fd uintptr) (syscall.Sockaddr, error) { return syscall.Getsockname(int(fd)) }
