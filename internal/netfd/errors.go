@@ -39,18 +39,19 @@ func dialNothing() error {
 // dialEnded dials with a context that has ended: package net checks that
 // before it opens a socket.
 func dialEnded(why error) error {
-	_, err := new(net.Dialer).DialContext(endedContext{context.Background(), why}, "tcp", "127.0.0.1:1")
+	done := make(chan struct{})
+	close(done)
+	_, err := new(net.Dialer).DialContext(endedContext{context.Background(), done, why}, "tcp", "127.0.0.1:1")
 	return err
 }
 
 type endedContext struct {
 	context.Context
-	err error
+	done chan struct{}
+	err  error
 }
 
-var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
-
-func (c endedContext) Done() <-chan struct{} { return closedChan }
+func (c endedContext) Done() <-chan struct{} { return c.done }
 func (c endedContext) Err() error            { return c.err }
 
 // ContextError returns the error that package net gives for a context's.

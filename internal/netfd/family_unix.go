@@ -15,6 +15,18 @@ func (a *Inet) endpoint(family int) (sys.Endpoint, error) {
 	return sys.EndpointFromIP(family, a.IP, a.Port, a.Zone)
 }
 
+// badPort reports whether the port does not fit in an address. Package net
+// leaves it to the system calls to say so.
+func (a *Inet) badPort() bool { return a.Port < 0 || a.Port > 0xFFFF }
+
+// bind gives the socket the address that endpoint made of a: bind(2).
+func (a *Inet) bind(s int, e sys.Endpoint) error {
+	if a.badPort() {
+		return call("bind", unix.EINVAL)
+	}
+	return call("bind", unix.Bind(s, e.Sockaddr()))
+}
+
 // What the host's network stack can do, found out by trying.
 var (
 	haveIPv4 = sync.OnceValue(func() bool {

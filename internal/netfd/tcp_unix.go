@@ -75,8 +75,8 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s, family int, l
 		if err != nil {
 			return false, err
 		}
-		if err := unix.Bind(s, local.Sockaddr()); err != nil {
-			return false, call("bind", err)
+		if err := laddr.bind(s, local); err != nil {
+			return false, err
 		}
 	}
 	remote, err := raddr.endpoint(family)
@@ -84,6 +84,9 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s, family int, l
 		return false, err
 	}
 	fd.peer = remote
+	if raddr.badPort() {
+		return false, call("connect", unix.EINVAL)
+	}
 	switch err := unix.Connect(s, remote.Sockaddr()); err {
 	case unix.EINPROGRESS, unix.EALREADY, unix.EINTR:
 	case nil, unix.EISCONN:
@@ -209,8 +212,8 @@ func (fd *FD) listen(ctx context.Context, rt *runtime.Runtime, s, family int, la
 	if err := control(ctx, opts.Control, fd.network, family, laddr.String(), s); err != nil {
 		return err
 	}
-	if err := unix.Bind(s, local.Sockaddr()); err != nil {
-		return call("bind", err)
+	if err := laddr.bind(s, local); err != nil {
+		return err
 	}
 	if inheritsOptions {
 		setConnOptions(s, opts.KeepAlive)
