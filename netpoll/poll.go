@@ -53,13 +53,19 @@ func New() (*Poll, error) {
 
 var errClosed = fmt.Errorf("netpoll: Poll is closed: %w", os.ErrClosed)
 
-// enter keeps the selector from being closed until leave.
+// enter keeps the selector from being closed until leave. Once Close was
+// called it does not count anybody any more: a late count up and down would
+// reach zero a second time.
 func (p *Poll) enter() error {
-	if p.users.Add(1)&closedBit != 0 {
-		p.leave()
-		return errClosed
+	for {
+		n := p.users.Load()
+		if n&closedBit != 0 {
+			return errClosed
+		}
+		if p.users.CompareAndSwap(n, n+1) {
+			return nil
+		}
 	}
-	return nil
 }
 
 func (p *Poll) leave() {
