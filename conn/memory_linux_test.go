@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/moor-net/moor/conn"
@@ -33,17 +32,6 @@ func dialMany(args []string) error {
 	fmt.Println("dialled")
 	io.Copy(io.Discard, os.Stdin)
 	return nil
-}
-
-func TestMain(m *testing.M) {
-	if args := os.Getenv("MOOR_TEST_DIAL_MANY"); args != "" {
-		if err := dialMany(strings.Fields(args)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
 }
 
 // acceptMany returns n connections whose other ends are in another process.
