@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -64,6 +65,27 @@ func TestStats(t *testing.T) {
 			"requests", "requests_per_second", "uptime_seconds"} {
 			if _, ok := figures[name].(float64); !ok {
 				t.Errorf("%s is %v", name, figures[name])
+			}
+		}
+		loops, _ := figures["loops"].([]any)
+		switch figures["listener"] {
+		case "std":
+			if got, ok := figures["loops"]; !ok || got != nil {
+				t.Errorf("loops on std: %v", got)
+			}
+		case "moor":
+			if len(loops) != runtime.GOMAXPROCS(0) {
+				t.Errorf("%d loops: %v", len(loops), figures["loops"])
+			}
+		default:
+			t.Errorf("listener %v", figures["listener"])
+		}
+		for _, l := range loops {
+			for _, name := range []string{"sockets", "timers", "turns", "events", "bytes_read", "bytes_written",
+				"turns_per_second", "events_per_second", "bytes_read_per_second", "bytes_written_per_second"} {
+				if _, ok := l.(map[string]any)[name].(float64); !ok {
+					t.Errorf("loop's %s is missing in %v", name, l)
+				}
 			}
 		}
 		if _, err := time.Parse(time.RFC3339, figures["time"].(string)); err != nil {
