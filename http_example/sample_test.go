@@ -2,9 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"runtime"
 	"testing"
 	"time"
+
+	moorrt "github.com/moor-net/moor/runtime"
 )
 
 func TestSampleRates(t *testing.T) {
@@ -74,8 +75,12 @@ func TestStats(t *testing.T) {
 				t.Errorf("loops on std: %v", got)
 			}
 		case "moor":
-			if len(loops) != runtime.GOMAXPROCS(0) {
-				t.Errorf("%d loops: %v", len(loops), figures["loops"])
+			rt, err := moorrt.Default()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(loops) != rt.Loops() {
+				t.Errorf("%d loops, want %d: %v", len(loops), rt.Loops(), figures["loops"])
 			}
 		default:
 			t.Errorf("listener %v", figures["listener"])
