@@ -94,7 +94,7 @@ func parseEcho(args []string, stdout io.Writer) (comparison, error) {
 	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	names := strings.Join(server.Names(), ", ")
-	flags.StringVar(&c.a, "a", "std", "first `server` of each pair: "+names)
+	flags.StringVar(&c.a, "a", "moor", "first `server` of each pair: "+names)
 	flags.StringVar(&c.b, "b", "std", "second `server` of each pair, what the first is compared with")
 	conns := flags.String("conns", "1,8,64,1000", "`numbers` of connections, a row of the table for each")
 	flags.IntVar(&c.setup.Size, "size", 64, "size of a request and of its answer in `bytes`")

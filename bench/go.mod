@@ -2,6 +2,9 @@ module github.com/moor-net/moor/bench
 
 go 1.26.0
 
-require golang.org/x/sys v0.49.0
+require (
+	github.com/moor-net/moor v0.0.0-00010101000000-000000000000
+	golang.org/x/sys v0.49.0
+)
 
 replace github.com/moor-net/moor => ../

@@ -3,17 +3,31 @@ package main
 import (
 	"context"
 	"net"
+
+	"github.com/moor-net/moor/listener"
+	moorrt "github.com/moor-net/moor/runtime"
 )
 
 // listen opens the listener the server runs on: the standard library's, or
-// this library's.
+// this library's. It is all that differs between the two.
 func listen(ctx context.Context, addr string, std bool) (net.Listener, error) {
-	var config net.ListenConfig
+	if std {
+		var config net.ListenConfig
+		return config.Listen(ctx, "tcp", addr)
+	}
+	var config listener.ListenConfig
 	return config.Listen(ctx, "tcp", addr)
 }
 
-// loopsOf returns what reads the event loops' figures, or nil on the standard
-// library's listener, which has no loops.
-func loopsOf(std bool) func() []loop {
-	return nil
+// loopReader returns what reads the event loops' figures, or nil on the
+// standard library's listener, which has no loops.
+func loopReader(std bool) (func() []loop, error) {
+	if std {
+		return nil, nil
+	}
+	rt, err := moorrt.Default() // where listen's listeners belong
+	if err != nil {
+		return nil, err
+	}
+	return func() []loop { return readLoops(rt.Stats()) }, nil
 }

@@ -1,14 +1,18 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	moorrt "github.com/moor-net/moor/runtime"
+)
 
 // loop is what one event loop holds and has done, in total and per second
 // since the sample before.
 type loop struct {
 	Sockets      int64  `json:"sockets"` // the listener's included
-	Timers       int64  `json:"timers"`  // deadlines that the loop watches
+	Timers       int64  `json:"timers"`  // in the loop's timing wheel
 	Turns        uint64 `json:"turns"`   // times that it woke up
-	Events       uint64 `json:"events"`  // what it found then
+	Events       uint64 `json:"events"`  // what it handled then
 	BytesRead    uint64 `json:"bytes_read"`
 	BytesWritten uint64 `json:"bytes_written"`
 
@@ -16,6 +20,22 @@ type loop struct {
 	EventRate   float64 `json:"events_per_second"`
 	ReadRate    float64 `json:"bytes_read_per_second"`
 	WrittenRate float64 `json:"bytes_written_per_second"`
+}
+
+// readLoops returns the figures of a Runtime's loops, without the rates.
+func readLoops(stats moorrt.Stats) []loop {
+	loops := make([]loop, len(stats.Loops))
+	for i, l := range stats.Loops {
+		loops[i] = loop{
+			Sockets:      l.Conns,
+			Timers:       l.Timers,
+			Turns:        l.Turns,
+			Events:       l.Events,
+			BytesRead:    l.BytesRead,
+			BytesWritten: l.BytesWritten,
+		}
+	}
+	return loops
 }
 
 // setLoopRates fills in the rates of loops, from the same loops' figures one

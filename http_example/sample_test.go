@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
+
+	moorrt "github.com/moor-net/moor/runtime"
 )
 
 func TestSampleRates(t *testing.T) {
@@ -64,6 +66,31 @@ func TestStats(t *testing.T) {
 			"requests", "requests_per_second", "uptime_seconds"} {
 			if _, ok := figures[name].(float64); !ok {
 				t.Errorf("%s is %v", name, figures[name])
+			}
+		}
+		loops, _ := figures["loops"].([]any)
+		switch figures["listener"] {
+		case "std":
+			if got, ok := figures["loops"]; !ok || got != nil {
+				t.Errorf("loops on std: %v", got)
+			}
+		case "moor":
+			rt, err := moorrt.Default()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(loops) != rt.Loops() {
+				t.Errorf("%d loops, want %d: %v", len(loops), rt.Loops(), figures["loops"])
+			}
+		default:
+			t.Errorf("listener %v", figures["listener"])
+		}
+		for _, l := range loops {
+			for _, name := range []string{"sockets", "timers", "turns", "events", "bytes_read", "bytes_written",
+				"turns_per_second", "events_per_second", "bytes_read_per_second", "bytes_written_per_second"} {
+				if _, ok := l.(map[string]any)[name].(float64); !ok {
+					t.Errorf("loop's %s is missing in %v", name, l)
+				}
 			}
 		}
 		if _, err := time.Parse(time.RFC3339, figures["time"].(string)); err != nil {

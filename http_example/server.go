@@ -31,11 +31,15 @@ type server struct {
 	closed   chan struct{}
 }
 
-// newServer prepares a server on ln and begins to take samples. The server owns
-// ln from here on, and has to be closed, if there is no error. What http.Server has to say goes
-// to errorLog.
+// newServer prepares a server on ln and begins to take samples. If there is no
+// error, the server owns ln from here on and has to be closed. What http.Server
+// has to say goes to errorLog.
 func newServer(opts options, ln net.Listener, errorLog io.Writer) (*server, error) {
 	host, _, err := net.SplitHostPort(opts.addr)
+	if err != nil {
+		return nil, err
+	}
+	loops, err := loopReader(opts.std)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +55,7 @@ func newServer(opts options, ln net.Listener, errorLog io.Writer) (*server, erro
 		name = "std"
 	}
 	now := time.Now()
-	s.sampler = newSampler(s.meter, name, loopsOf(opts.std), now)
+	s.sampler = newSampler(s.meter, name, loops, now)
 	if err := s.feed.publish(s.sampler.take(now)); err != nil {
 		return nil, err
 	}
