@@ -110,6 +110,8 @@ func (d *Dialer) MultipathTCP() bool { return d.mptcp.Dial() }
 func (d *Dialer) SetMultipathTCP(use bool) { d.mptcp.Set(use) }
 
 // std returns the net.Dialer with the same fields.
+//
+//lint:ignore SA1019 a deprecated field of ours goes on to the deprecated field there
 func (d *Dialer) std() *net.Dialer {
 	return &net.Dialer{Timeout: d.Timeout, Deadline: d.Deadline, LocalAddr: d.LocalAddr,
 		FallbackDelay: d.FallbackDelay, KeepAlive: d.KeepAlive, KeepAliveConfig: d.KeepAliveConfig,

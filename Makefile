@@ -1,0 +1,49 @@
+# What can be run here. `make test` is what continuous integration runs.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SYSTEMS     := linux windows darwin freebsd
+MODULES     := . bench integration_test
+
+.PHONY: test setup format vet staticcheck unit race nettest net-tests modules fuzz
+
+# Everything, in the order in which failures are cheapest to see.
+test: setup format vet staticcheck unit race nettest net-tests modules fuzz
+	@echo "all tests passed"
+
+# Debian packages that the tests use: a C compiler for the race detector,
+# strace to count system calls, and real software to talk to.
+setup:
+	./.ci/setup
+
+format:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w these files:"; echo "$$files"; exit 1; fi
+
+vet:
+	@for os in $(SYSTEMS); do echo "go vet for $$os"; GOOS=$$os $(GO) vet ./... || exit 1; done
+	@for dir in $(filter-out .,$(MODULES)); do echo "go vet in $$dir"; (cd $$dir && $(GO) vet ./...) || exit 1; done
+
+staticcheck:
+	@GOBIN=$(CURDIR)/build $(GO) install $(STATICCHECK)
+	@for os in $(SYSTEMS); do echo "staticcheck for $$os"; GOOS=$$os build/staticcheck ./... || exit 1; done
+	@for dir in $(filter-out .,$(MODULES)); do echo "staticcheck in $$dir"; (cd $$dir && ../build/staticcheck ./...) || exit 1; done
+
+# Without the race detector: allocations, memory, system calls.
+unit:
+	$(GO) test ./...
+
+race:
+	$(GO) test -race ./...
+
+# The conformance suites of net.Conn, over and over.
+nettest:
+	$(GO) test -race -cpu 1,2,4 -run Nettest ./conn -rounds 20
+
+# Go's own tests of package net, over package net and over this library.
+net-tests:
+	$(GO) run ./internal/stdnet/cmd/stdnet
+	$(GO) run ./internal/stdnet/cmd/stdnet -race
+
+# Tests against real software, and of the benchmarks.
+modules:
+	@for dir in $(filter-out .,$(MODULES)); do echo "go test in $$dir"; (cd $$dir && $(GO) test -race ./...) || exit 1; done
