@@ -53,8 +53,12 @@ func TestCloseClosesOnce(t *testing.T) {
 	must(t, "Pipe", err)
 	defer r.Close()
 	defer w.Close()
-	must(t, "dup2", unix.Dup3(int(r.Fd()), int(raw), unix.O_CLOEXEC))
-	defer unix.Close(int(raw))
+	again, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD_CLOEXEC, int(raw))
+	must(t, "dup", err)
+	defer unix.Close(again)
+	if again != int(raw) {
+		t.Fatalf("the number is %d, want %d again", again, raw)
+	}
 	mustMatch(t, "second Close", fd.Close(), os.ErrClosed)
 	if !isOpen(raw) {
 		t.Error("the second Close closed somebody else's descriptor")
