@@ -39,19 +39,3 @@ func TestCallsAfterCloseCloseNothing(t *testing.T) {
 		}
 	}
 }
-
-// Only the first Wake of a closed Poll said so.
-func TestEveryWakeOfAClosedPollFails(t *testing.T) {
-	p, err := New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := p.Wake(); !errors.Is(err, os.ErrClosed) {
-			t.Errorf("Wake: %v", err)
-		}
-	}
-}
