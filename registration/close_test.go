@@ -157,6 +157,12 @@ func TestForgottenPairIsCollected(t *testing.T) {
 		must(t, s.Set(R))
 	}()
 	p.expect(event{1, R})
+	collected(t, gone)
+}
+
+// collected waits until gone is closed by a cleanup.
+func collected(t *testing.T, gone chan struct{}) {
+	t.Helper()
 	within(t, "collection", func() {
 		for {
 			runtime.GC()

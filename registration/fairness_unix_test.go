@@ -119,3 +119,23 @@ func TestSetAndSystemEventInOnePoll(t *testing.T) {
 	must(t, s.Set(R))
 	p.expect(event{1, R}, event{2, R})
 }
+
+func TestMixingChannelWithSystemSource(t *testing.T) {
+	p := newPoller(t, 8)
+	c := p.channel(4, R, edge)
+	r, w := pipe(t)
+	must(t, p.Register(r, 1, R, edge))
+	for v := range 50 {
+		must(t, c.Send(v))
+		p.await(event{123, R})
+		fill(t, w)
+		p.await(event{1, R})
+		fill(t, w)
+		must(t, c.Send(v))
+		p.await(event{123, R}, event{1, R})
+		receives(t, c, v)
+		receives(t, c, v)
+		drain(t, r)
+		p.expect()
+	}
+}
