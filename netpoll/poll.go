@@ -53,9 +53,8 @@ func New() (*Poll, error) {
 
 var errClosed = fmt.Errorf("netpoll: Poll is closed: %w", os.ErrClosed)
 
-// enter keeps the selector from being closed until leave. Once Close was
-// called it does not count anybody any more: a late count up and down would
-// reach zero a second time.
+// enter keeps the selector from being closed until leave. It does not count
+// those who come too late: the count reaches zero once.
 func (p *Poll) enter() error {
 	for {
 		n := p.users.Load()
@@ -116,15 +115,16 @@ func (p *Poll) Reregister(src Source, token Token, interest Ready, opts PollOpt)
 func (p *Poll) Deregister(src Source) error { return src.Deregister(p) }
 
 // Wake makes the Poll call in progress, or else the next one, return; it may
-// have no events. Several calls before that count as one.
+// have no events. Several calls before that count as one. It returns an error
+// that matches os.ErrClosed when the Poll is closed.
 func (p *Poll) Wake() error {
-	if p.woken.Swap(true) {
-		return nil
-	}
 	if err := p.enter(); err != nil {
 		return err
 	}
 	defer p.leave()
+	if p.woken.Swap(true) {
+		return nil
+	}
 	return p.sel.wake()
 }
 
