@@ -3,7 +3,7 @@
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SYSTEMS     := linux windows darwin freebsd
-MODULES     := . bench integration_test
+MODULES     := . $(patsubst ./%,%,$(shell sed -n "s/^\t\(\.\/.*\)/\1/p" go.work))
 
 .PHONY: test setup format vet staticcheck unit race nettest net-tests modules fuzz
 
