@@ -111,10 +111,10 @@ func (d *Dialer) SetMultipathTCP(use bool) { d.mptcp.Set(use) }
 
 // std returns the net.Dialer with the same fields.
 func (d *Dialer) std() *net.Dialer {
-	//lint:ignore SA1019 a deprecated field of ours goes on to the deprecated one there
 	return &net.Dialer{Timeout: d.Timeout, Deadline: d.Deadline, LocalAddr: d.LocalAddr,
 		FallbackDelay: d.FallbackDelay, KeepAlive: d.KeepAlive, KeepAliveConfig: d.KeepAliveConfig,
-		Resolver: d.Resolver, Cancel: d.Cancel, Control: d.Control, ControlContext: d.ControlContext}
+		//lint:ignore SA1019 a deprecated field of ours goes on to the deprecated one there
+		Cancel: d.Cancel, Resolver: d.Resolver, Control: d.Control, ControlContext: d.ControlContext}
 }
 
 func (d *Dialer) resolver() *net.Resolver {

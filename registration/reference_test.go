@@ -44,7 +44,7 @@ func TestRandomUseAgreesWithTheContract(t *testing.T) {
 	for seed := range uint64(300) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		pick := func() netpoll.Ready { // often empty, often of one bit
-			return netpoll.Ready(rnd.UintN(1<<7) & rnd.UintN(1<<7) & rnd.UintN(1<<7)) //lint:ignore SA4000 three draws
+			return netpoll.Ready(rnd.UintN(1<<7) & rnd.UintN(1<<7) & rnd.UintN(1<<7))
 		}
 		var regs [4]*registration.Registration
 		var sets [4]*registration.SetReadiness
