@@ -50,7 +50,7 @@
 // number of writev calls, parallel dialling with made-up addresses, keep-alive
 // seen from a hook. Of the sendfile tests the part that looks for the system
 // call is taken away and the rest runs. Tests that need a host elsewhere skip;
-// names are resolved from this machine's files only. Tests that use nothing
-// which the library replaces run with -all; some of them set up network
-// interfaces.
+// names are resolved from this machine's files only, and tests that add and
+// remove network interfaces are dropped. Tests that use nothing which the
+// library replaces run with -all.
 package stdnet

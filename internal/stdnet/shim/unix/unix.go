@@ -1,21 +1,15 @@
-//go:build linux
+//go:build unix
 
 // Package unix stands in for internal/syscall/unix.
 package unix
 
-import "syscall"
+import "golang.org/x/sys/unix"
 
 // Fcntl changes or asks for a property of a descriptor.
-func Fcntl(fd, cmd, arg int) (int, error) {
-	v, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), uintptr(cmd), uintptr(arg))
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(v), nil
-}
+func Fcntl(fd, cmd, arg int) (int, error) { return unix.FcntlInt(uintptr(fd), cmd, arg) }
 
 // IsNonblock reports whether a descriptor is in non-blocking mode.
 func IsNonblock(fd int) (bool, error) {
-	flags, err := Fcntl(fd, syscall.F_GETFL, 0)
-	return flags&syscall.O_NONBLOCK != 0, err
+	flags, err := Fcntl(fd, unix.F_GETFL, 0)
+	return flags&unix.O_NONBLOCK != 0, err
 }
