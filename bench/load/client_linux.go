@@ -23,7 +23,7 @@ type Config struct {
 	Conns, Depth, Size int
 	// Warmup comes before what is measured, with the same load.
 	Warmup time.Duration
-	// Duration is how long to measure.
+	// Duration is how long to measure, and at least until the first answer.
 	Duration time.Duration
 	// Requests, when not 0, replaces Duration: after the warm-up all
 	// connections fall silent, Begin is called, and then exactly so many
@@ -130,7 +130,8 @@ func (c *client) window() (Result, error) {
 		return Result{}, err
 	}
 	end := c.now() + c.cfg.Duration
-	if err := c.turn(func() bool { return c.now() >= end }); err != nil {
+	// On a busy machine either side may not run for that long.
+	if err := c.turn(func() bool { return c.now() >= end && c.answered > 0 }); err != nil {
 		return Result{}, err
 	}
 	result, err := c.end(begin)
@@ -190,9 +191,6 @@ func (c *client) end(begin sample) (Result, error) {
 		Max:       c.latency.max,
 	}
 	r.Elsewhere = end.machine - begin.machine - r.ServerCPU - r.ClientCPU
-	if r.Requests == 0 {
-		return r, fmt.Errorf("no request was answered within %v", r.Wall)
-	}
 	return r, nil
 }
 
