@@ -14,16 +14,41 @@ type Slot uint64
 type attachment struct {
 	token atomic.Uint64
 	fd    uintptr // written before the slot is visible, never changed
+	since uint32  // like fd; of two attachments of one number the later one holds
 	meta  atomic.Uint32
 }
 
-// meta word of an attachment:
+// meta is a word of an attachment:
 //
-//	bits  0..15  interest
-//	bits 16..23  options
-func pack(interest Ready, opts PollOpt) uint32 { return uint32(interest) | uint32(opts)<<16 }
+//	bits 0..7    interest; readiness bits above do not occur with descriptors
+//	bits 8..10   options
+//	bit  11      spent: a one-shot event was delivered
+//	bits 12..31  counts the updates, so that a change of the word is seen
+type meta uint32
 
-func (a *attachment) interest() Ready { return Ready(a.meta.Load()) }
+const (
+	spent      meta = 1 << 11
+	updateUnit meta = 1 << 12
+)
+
+func (m meta) interest() Ready { return Ready(m & 0xff) }
+func (m meta) opts() PollOpt   { return PollOpt(m >> 8 & 7) }
+
+// with returns the word after an update of m.
+func (m meta) with(interest Ready, opts PollOpt) meta {
+	return m&^(updateUnit-1) + updateUnit | meta(interest&0xff) | meta(opts)<<8
+}
+
+func (a *attachment) set(token Token, interest Ready, opts PollOpt) {
+	a.token.Store(uint64(token))
+	a.meta.Store(uint32(meta(a.meta.Load()).with(interest, opts)))
+}
+
+// spend marks the one-shot registration that m was read from as used up. It
+// reports false when it was, or when the registration has changed since.
+func (a *attachment) spend(m meta) bool {
+	return m&spent == 0 && a.meta.CompareAndSwap(uint32(m), uint32(m|spent))
+}
 
 // Attach registers a descriptor (on Windows: a socket) that the caller owns,
 // without taking it over. It is what sources are made of: see package binding
@@ -38,14 +63,13 @@ func (p *Poll) Attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Sl
 	if err := check(token, opts); err != nil {
 		return 0, err
 	}
-	if err := p.enter(); err != nil {
+	if err := p.begin(); err != nil {
 		return 0, err
 	}
-	defer p.leave()
+	defer p.end()
 	h := p.table.Take(func(_ slots.Handle, a *attachment) {
-		a.fd = fd
-		a.token.Store(uint64(token))
-		a.meta.Store(pack(interest, opts))
+		a.fd, a.since = fd, p.attached.Add(1)
+		a.set(token, interest, opts)
 	})
 	if err := p.sel.add(fd, uint64(h), interest, opts); err != nil {
 		p.table.Free(h, func(*attachment) {})
@@ -63,56 +87,58 @@ func (p *Poll) Update(slot Slot, token Token, interest Ready, opts PollOpt) (Slo
 	if err := check(token, opts); err != nil {
 		return slot, err
 	}
-	if err := p.enter(); err != nil {
+	if err := p.begin(); err != nil {
 		return slot, err
 	}
-	defer p.leave()
+	defer p.end()
 	a := p.table.Get(slots.Handle(slot))
 	if a == nil {
 		return slot, ErrNotRegistered
 	}
 	h := p.table.Renew(slots.Handle(slot), func(a *attachment) {
-		a.token.Store(uint64(token))
-		a.meta.Store(pack(interest, opts))
+		a.set(token, interest, opts)
 	})
 	return Slot(h), p.sel.modify(a.fd, uint64(h), interest, opts)
 }
 
-// Detach ends a registration; afterwards its token is not delivered any more,
-// not even by a Poll call that is in progress. Calls for the same Slot must
-// not overlap. It returns an error that matches ErrNotRegistered when the Slot
-// no longer names a registration.
+// Detach ends a registration: no Poll call finds an event of it afterwards.
+// (One that has just found an event may still be about to return it.) Calls
+// for the same Slot must not overlap. It returns an error that matches
+// ErrNotRegistered when the Slot no longer names a registration. That fd was
+// closed before is no error, but then its number must not name another
+// registered descriptor by now.
 func (p *Poll) Detach(slot Slot) error {
-	fd, err := p.drop(slot)
-	if err != nil {
-		return err
-	}
-	defer p.leave()
-	return p.sel.remove(fd)
+	return p.drop(slot, p.sel.remove)
 }
 
 // Forget is Detach for a descriptor that the caller closes next and that no
 // duplicate keeps open: it saves the system call where closing does the work.
 func (p *Poll) Forget(slot Slot) error {
-	fd, err := p.drop(slot)
-	if err != nil {
+	return p.drop(slot, p.sel.forget)
+}
+
+func (p *Poll) drop(slot Slot, off func(fd uintptr, key uint64) error) error {
+	if err := p.begin(); err != nil {
 		return err
 	}
-	defer p.leave()
-	p.sel.forget(fd)
+	defer p.end()
+	var fd uintptr
+	if !p.table.Free(slots.Handle(slot), func(a *attachment) { fd = a.fd }) {
+		return ErrNotRegistered
+	}
+	return off(fd, uint64(slot))
+}
+
+// begin and end bracket a change of what is registered.
+func (p *Poll) begin() error {
+	if err := p.enter(); err != nil {
+		return err
+	}
+	p.changing.RLock()
 	return nil
 }
 
-// drop frees the slot and returns its descriptor. When the error is nil the
-// Poll has been entered and the caller leaves it.
-func (p *Poll) drop(slot Slot) (uintptr, error) {
-	if err := p.enter(); err != nil {
-		return 0, err
-	}
-	var fd uintptr
-	if !p.table.Free(slots.Handle(slot), func(a *attachment) { fd = a.fd }) {
-		p.leave()
-		return 0, ErrNotRegistered
-	}
-	return fd, nil
+func (p *Poll) end() {
+	p.changing.RUnlock()
+	p.leave()
 }

@@ -21,6 +21,10 @@ type Poll struct {
 	turn  chan struct{} // holds a token while a goroutine is in Poll
 	woken atomic.Bool   // Wake was called and no Poll call has answered it
 	odd   int           // whose turn it is to get the odd slot: see share
+	stale int           // rounds in a row that brought stale events and no other: see renew
+
+	attached atomic.Uint32 // Attach calls so far
+	changing sync.RWMutex  // held for reading while the selector is told a change: see begin
 
 	// users counts the registering calls in progress, plus one until Close,
 	// plus closedBit from then on. Whoever brings the count to zero closes
@@ -125,7 +129,11 @@ func (p *Poll) Wake() error {
 	if p.woken.Swap(true) {
 		return nil
 	}
-	return p.sel.wake()
+	err := p.sel.wake()
+	if err != nil {
+		p.woken.Store(false) // the next one tries again
+	}
+	return err
 }
 
 // Poll clears events, waits until at least one source is ready, stores at most
@@ -150,21 +158,25 @@ func (p *Poll) Poll(events *Events, timeout time.Duration) (int, error) {
 		return 0, err
 	}
 	defer p.leave()
-	for {
-		woken := p.woken.Load() && p.woken.Swap(false)
-		block := until
-		if woken {
+	block := until
+	for hidden := 0; ; {
+		if p.woken.Load() && p.woken.Swap(false) {
 			block = 0
 		}
-		if err := p.round(events, block); err != nil {
+		stale, err := p.round(events, block)
+		if err != nil {
 			return 0, err
 		}
 		switch {
 		case p.users.Load()&closedBit != 0:
 			events.clear()
 			return 0, errClosed
-		case events.Len() > 0 || block == 0 || until != never && mono.Now() >= until:
+		case events.Len() > 0:
 			return events.Len(), nil
+		case stale && hidden < 2*staleRounds:
+			hidden++ // what came instead of events may have taken their room
+		case block == 0 || until != never && mono.Now() >= until:
+			return 0, nil
 		}
 	}
 }
@@ -201,8 +213,8 @@ func (p *Poll) takeTurn(until int64) (bool, error) {
 //
 // While both kinds are ready each gets half of the room, and what one leaves
 // over goes to the other. The user-space sources come first because they never
-// need waiting for.
-func (p *Poll) round(events *Events, until int64) error {
+// need waiting for. It reports whether all that came was stale.
+func (p *Poll) round(events *Events, until int64) (stale bool, err error) {
 	defer p.user.EndRound()
 	busy := p.user.Fetch(until != 0)
 	if busy {
@@ -210,19 +222,18 @@ func (p *Poll) round(events *Events, until int64) error {
 		p.deliver(events, p.share(events.Cap()))
 	}
 	var n int
-	var err error
 	if room := events.room(); room > 0 {
 		n, err = p.sel.wait(room, until)
 	}
 	if !busy { // not twice, or an edge could fire twice in one call
 		p.user.Fetch(false)
 	}
-	p.collect(events, n)
+	stale = p.collect(events, n)
 	p.deliver(events, events.room())
 	if events.Len() > 0 {
-		return nil // the error comes again
+		return false, nil // the error comes again
 	}
-	return err
+	return stale, err
 }
 
 // share returns how many of capacity slots the user-space sources may take
@@ -234,21 +245,35 @@ func (p *Poll) share(capacity int) int {
 }
 
 // collect moves the selector's n events into events. Those whose slot has
-// another tenant by now, or another interest, are dropped.
-func (p *Poll) collect(events *Events, n int) {
+// another tenant by now, or another interest, are dropped. It reports whether
+// all were stale: of registrations that have ended.
+func (p *Poll) collect(events *Events, n int) bool {
+	stale := 0
 	for i := range n {
 		key, ready := p.sel.event(i)
 		h := slots.Handle(key)
 		a := p.table.Get(h)
 		if a == nil {
+			stale++
 			continue
 		}
-		token, interest := Token(a.token.Load()), a.interest()
+		token, m := Token(a.token.Load()), meta(a.meta.Load())
 		if !p.table.Current(h) {
 			continue
 		}
-		if ready &= interest.reported(); ready != 0 {
-			events.add(token, ready)
+		ready &= m.interest().reported()
+		if ready == 0 || m.opts()&OneShot != 0 && !a.spend(m) {
+			continue
 		}
+		events.add(token, ready)
 	}
+	if stale == 0 || stale < n {
+		p.stale = 0
+		return false
+	}
+	if p.stale++; p.stale == staleRounds {
+		p.stale = 0
+		p.renew()
+	}
+	return true
 }

@@ -10,12 +10,22 @@ package netpoll
 //		same open file is watched under the same number.
 //	modify(fd uintptr, key uint64, interest Ready, opts PollOpt) error
 //		Replaces key, interest and options; fires at once when ready.
-//	remove(fd uintptr) error
-//		Stops watching fd. Events of fd that wait stored before may still
-//		be read by event; poll.go drops them by their key.
-//	forget(fd uintptr)
+//	remove(fd uintptr, key uint64) error
+//		Stops watching fd, which was last added or modified with key. Events
+//		of fd that wait stored before may still be read by event; poll.go
+//		drops them by their key. When the system has dropped fd already,
+//		because it was closed, that is no error.
+//	forget(fd uintptr, key uint64) error
 //		Like remove, for an fd that the caller closes next. A system that
 //		drops closed descriptors by itself does nothing here.
+//	renew(all iter.Seq[watch])
+//		Called by the goroutine that otherwise calls wait, when key after
+//		key that wait returned had been removed: starts anew, with the
+//		watches in all. Of several with the same fd the first one counts;
+//		those that fail were closed. It is best effort: a selector that
+//		can't simply goes on. One whose system never reports what was
+//		removed or forgotten does nothing. No add, modify, remove or forget
+//		is in progress.
 //
 //	wait(max int, until int64) (n int, err error)
 //		Waits until something is ready, wake is called, or the moment until

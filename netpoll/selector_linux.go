@@ -2,7 +2,9 @@ package netpoll
 
 import (
 	"errors"
+	"iter"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -13,65 +15,86 @@ import (
 )
 
 // selector on epoll(7).
-//
-// An epoll descriptor is itself pollable. It is wrapped in an os.File and so
-// registered with Go's own poller: a goroutine that waits here is parked like
-// one that waits for a socket, no thread of ours blocks in the kernel, and
-// being woken costs no hand-over between threads.
-//
-// Waking uses the same file: a read deadline in the past ends the wait without
-// a system call. Moments are waited for with a timerfd in the epoll set, since
-// Go's poller rounds to milliseconds.
 type selector struct {
-	epfd int
-	file *os.File // owns epfd
-	raw  syscall.RawConn
-	ask  func(uintptr) bool // poll, made once so that wait allocates nothing
+	set     atomic.Pointer[epollSet] // replaced by renew
+	timerfd int
+	ask     func(uintptr) bool // poll, made once so that wait allocates nothing
 
 	// Used by the waiting goroutine alone.
 	buf     []unix.EpollEvent
 	max     int
 	n       int
 	err     error
-	timerfd int
 	armed   int64 // moment that the timerfd is set to, never when it is not
+	expired bool  // the wait ends because the timerfd's moment has come
 }
+
+// An epollSet is an epoll descriptor.
+//
+// It is itself pollable. It is wrapped in an os.File and so registered with
+// Go's own poller: a goroutine that waits here is parked like one that waits
+// for a socket, no thread of ours blocks in the kernel, and being woken costs
+// no hand-over between threads.
+//
+// Waking uses the same file: a read deadline in the past ends the wait without
+// a system call. Moments are waited for with a timerfd in the epoll set, since
+// Go's poller rounds to milliseconds.
+type epollSet struct {
+	fd   int
+	file *os.File // owns fd
+	raw  syscall.RawConn
+}
+
+// edgeRepeats is zero: the kernel sees what makes a source ready again.
+const edgeRepeats = 0
 
 // timerKey marks the timerfd's events; no slot has this key.
 const timerKey = ^uint64(0)
 
 func newSelector() (*selector, error) {
-	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	timerfd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		return nil, os.NewSyscallError("timerfd_create", err)
+	}
+	set, err := newEpollSet(timerfd)
+	if err != nil {
+		unix.Close(timerfd)
+		return nil, err
+	}
+	s := &selector{timerfd: timerfd, armed: never}
+	s.set.Store(set)
+	s.ask = s.poll
+	return s, nil
+}
+
+// newEpollSet returns a set with the timer in it.
+func newEpollSet(timerfd int) (*epollSet, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	// NewFile registers with Go's poller only what is non-blocking.
-	if err := unix.SetNonblock(epfd, true); err != nil {
-		unix.Close(epfd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	s := &selector{epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll"), armed: never}
-	s.ask = s.poll
-	if s.timerfd, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK); err != nil {
-		s.file.Close()
-		return nil, os.NewSyscallError("timerfd_create", err)
-	}
+	set := &epollSet{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
 	// Edge-triggered: each expiry is one event, and the timer need never be
 	// read.
-	err = s.control(unix.EPOLL_CTL_ADD, uintptr(s.timerfd), timerKey, unix.EPOLLIN|unix.EPOLLET)
+	err = set.control(unix.EPOLL_CTL_ADD, uintptr(timerfd), timerKey, unix.EPOLLIN|unix.EPOLLET)
 	if err == nil {
-		s.raw, err = s.file.SyscallConn()
+		set.raw, err = set.file.SyscallConn()
 	}
 	if err == nil {
 		// A file that Go's poller did not take has no deadlines; waiting on
 		// it would spin.
-		err = s.file.SetReadDeadline(time.Time{})
+		err = set.file.SetReadDeadline(time.Time{})
 	}
 	if err != nil {
-		s.close()
+		set.file.Close()
 		return nil, err
 	}
-	return s, nil
+	return set, nil
 }
 
 // mask translates an interest and options for epoll_ctl(2).
@@ -100,9 +123,9 @@ func mask(interest Ready, opts PollOpt) uint32 {
 	return m
 }
 
-func (s *selector) control(op int, fd uintptr, key uint64, m uint32) error {
+func (set *epollSet) control(op int, fd uintptr, key uint64, m uint32) error {
 	ev := unix.EpollEvent{Events: m, Fd: int32(key), Pad: int32(key >> 32)}
-	switch err := unix.EpollCtl(s.epfd, op, int(fd), &ev); err {
+	switch err := unix.EpollCtl(set.fd, op, int(fd), &ev); err {
 	case nil:
 		return nil
 	case unix.EEXIST:
@@ -115,32 +138,77 @@ func (s *selector) control(op int, fd uintptr, key uint64, m uint32) error {
 }
 
 func (s *selector) add(fd uintptr, key uint64, interest Ready, opts PollOpt) error {
-	return s.control(unix.EPOLL_CTL_ADD, fd, key, mask(interest, opts))
+	return s.set.Load().control(unix.EPOLL_CTL_ADD, fd, key, mask(interest, opts))
 }
 
 func (s *selector) modify(fd uintptr, key uint64, interest Ready, opts PollOpt) error {
-	return s.control(unix.EPOLL_CTL_MOD, fd, key, mask(interest, opts))
+	return s.set.Load().control(unix.EPOLL_CTL_MOD, fd, key, mask(interest, opts))
 }
 
-func (s *selector) remove(fd uintptr) error {
-	return s.control(unix.EPOLL_CTL_DEL, fd, 0, 0)
+func (s *selector) remove(fd uintptr, _ uint64) error {
+	err := s.set.Load().control(unix.EPOLL_CTL_DEL, fd, 0, 0)
+	if err == ErrNotRegistered || errors.Is(err, unix.EBADF) {
+		return nil // dropped when it was closed
+	}
+	return err
 }
 
 // forget does nothing: the kernel drops a descriptor when the last reference
 // to its open file goes.
-func (s *selector) forget(uintptr) {}
+func (s *selector) forget(uintptr, uint64) error { return nil }
+
+// renew moves to a new set. See epoll(7), "Questions and answers", 6: what a
+// duplicate keeps open stays in the old one.
+func (s *selector) renew(all iter.Seq[watch]) {
+	set, err := newEpollSet(s.timerfd)
+	if err != nil {
+		return
+	}
+	for w := range all {
+		switch err := set.control(unix.EPOLL_CTL_ADD, w.fd, w.key, mask(w.interest, w.opts)); {
+		case errors.Is(err, unix.ENOMEM), errors.Is(err, unix.ENOSPC):
+			set.file.Close()
+			return
+		}
+	}
+	// A wake of the old set is not lost: poll.go looks at everything again
+	// before it waits.
+	s.set.Swap(set).file.Close()
+}
 
 // poll asks the kernel without blocking; it reports whether to stop waiting.
 func (s *selector) poll(uintptr) bool {
-	s.n, s.err = sys.EpollWait(s.epfd, s.buf[:s.max])
-	return s.n != 0 || s.err != nil
+	for {
+		s.n, s.err = sys.EpollWait(s.set.Load().fd, s.buf[:s.max])
+		if s.armed != never && s.dropTimer() && s.n == 0 && s.max == 1 {
+			continue // it took the room of an event
+		}
+		return s.n != 0 || s.err != nil || s.expired
+	}
+}
+
+// dropTimer takes the timer out of the events. It reports whether it was there.
+func (s *selector) dropTimer() bool {
+	for i := range s.n {
+		if eventKey(&s.buf[i]) == timerKey {
+			s.n--
+			s.buf[i] = s.buf[s.n]
+			s.armed, s.expired = never, true
+			return true
+		}
+	}
+	return false
+}
+
+func eventKey(ev *unix.EpollEvent) uint64 {
+	return uint64(uint32(ev.Fd)) | uint64(uint32(ev.Pad))<<32
 }
 
 func (s *selector) wait(max int, until int64) (int, error) {
 	if len(s.buf) < max {
 		s.buf = make([]unix.EpollEvent, max)
 	}
-	s.max, s.n, s.err = max, 0, nil
+	s.max, s.n, s.err, s.expired = max, 0, nil, false
 	switch {
 	case until == 0:
 		s.poll(0)
@@ -150,9 +218,10 @@ func (s *selector) wait(max int, until int64) (int, error) {
 			return 0, err
 		}
 	}
-	err := s.raw.Read(s.ask)
+	set := s.set.Load()
+	err := set.raw.Read(s.ask)
 	if errors.Is(err, os.ErrDeadlineExceeded) { // wake was called
-		if err = s.file.SetReadDeadline(time.Time{}); err == nil {
+		if err = set.file.SetReadDeadline(time.Time{}); err == nil {
 			s.poll(0)
 		}
 	}
@@ -180,11 +249,6 @@ func (s *selector) arm(until int64) error {
 
 func (s *selector) event(i int) (key uint64, ready Ready) {
 	ev := &s.buf[i]
-	key = uint64(uint32(ev.Fd)) | uint64(uint32(ev.Pad))<<32
-	if key == timerKey {
-		s.armed = never
-		return 0, 0
-	}
 	m := ev.Events
 	if m&unix.EPOLLIN != 0 {
 		ready |= Readable
@@ -207,16 +271,22 @@ func (s *selector) event(i int) (key uint64, ready Ready) {
 			ready |= WriteClosed
 		}
 	}
-	return key, ready
+	return eventKey(ev), ready
 }
 
 func (s *selector) wake() error {
-	return s.file.SetReadDeadline(longAgo)
+	for {
+		set := s.set.Load()
+		err := set.file.SetReadDeadline(longAgo)
+		if err == nil || s.set.Load() == set {
+			return err
+		}
+	}
 }
 
 var longAgo = time.Unix(1, 0)
 
 func (s *selector) close() error {
 	unix.Close(s.timerfd)
-	return s.file.Close()
+	return s.set.Load().file.Close()
 }

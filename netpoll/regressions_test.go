@@ -1,0 +1,97 @@
+package netpoll_test
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/moor-net/moor/netpoll"
+)
+
+// Each test here failed once.
+
+// The expiry of a timeout that was not needed any more took the slot of an
+// event.
+func TestExpiredTimeoutTakesNoRoom(t *testing.T) {
+	p := newPoller(t)
+	a, b := connectTCP(t)
+	p.register(a.source(), 1, R, netpoll.Edge)
+	b.write([]byte("x"))
+	// The event ends the wait before its timeout, which expires later.
+	const timeout = 20 * time.Millisecond
+	for len(p.waitFor(1, timeout)) == 0 {
+	}
+	a.readAll()
+	time.Sleep(2 * timeout) // the point of the test: the timeout passes while nobody polls
+	b.write([]byte("y"))
+	if got := p.waitFor(1, 0); len(got) != 1 && netpoll.EdgeRepeats == 0 {
+		t.Errorf("Poll returned %d events with room for one, want 1", len(got))
+	}
+}
+
+// A second Wake of a closed Poll reported success.
+func TestWakeOfAClosedPollAlwaysFails(t *testing.T) {
+	p := newPoller(t)
+	p.Close()
+	for range 3 {
+		mustMatch(t, "Wake", p.Wake(), os.ErrClosed)
+	}
+}
+
+// What a closed descriptor left behind in the system, because a duplicate kept
+// it open, made Poll spin.
+func TestLeftoverOfAClosedDescriptorDoesNotSpin(t *testing.T) {
+	for _, opts := range []netpoll.PollOpt{netpoll.Level, netpoll.Edge} {
+		t.Run(opts.String(), func(t *testing.T) {
+			p := newPoller(t)
+			a, b := connectTCP(t)
+			b.write([]byte("x"))
+			slot, err := p.Attach(uintptr(a.fd), 1, R|W, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dup := a.dup()
+			if err := p.Forget(slot); err != nil {
+				t.Fatal(err)
+			}
+			a.close()
+			before := cpuTime()
+			if got := p.wait(200 * time.Millisecond); len(got) != 0 {
+				t.Errorf("events %v of a descriptor that was closed", got)
+			}
+			if used := cpuTime() - before; used > 50*time.Millisecond {
+				t.Errorf("waiting took %v of CPU time", used)
+			}
+			// What is registered otherwise goes on as before.
+			p.register(b.source(), 2, W, netpoll.Edge)
+			p.expect(2, W)
+			dup.close()
+		})
+	}
+}
+
+// Deregistering a descriptor that was closed already failed with what the
+// system says about closed descriptors.
+func TestDeregisterAfterClose(t *testing.T) {
+	p := newPoller(t)
+	a, b := connectTCP(t)
+	src := a.source()
+	p.register(src, 1, R, netpoll.Level)
+	a.close()
+	if err := p.Deregister(src); err != nil {
+		t.Errorf("Deregister: %v", err)
+	}
+	mustMatch(t, "second Deregister", p.Deregister(src), netpoll.ErrNotRegistered)
+	// The number may have been given away meanwhile.
+	src = b.source()
+	p.register(src, 2, R, netpoll.Level)
+	c, _ := connectTCP(t)
+	b.close()
+	again := c.reuse(src)
+	if err := p.Deregister(src); err != nil && !errors.Is(err, netpoll.ErrNotRegistered) {
+		t.Errorf("Deregister of a number used again: %v", err)
+	}
+	p.register(again.source(), 3, W, netpoll.Level)
+	p.expect(3, W)
+}
