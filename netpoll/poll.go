@@ -55,11 +55,16 @@ var errClosed = fmt.Errorf("netpoll: Poll is closed: %w", os.ErrClosed)
 
 // enter keeps the selector from being closed until leave.
 func (p *Poll) enter() error {
-	if p.users.Add(1)&closedBit != 0 {
-		p.leave()
-		return errClosed
+	for {
+		// Not an Add: the leave that took it back would release a second time.
+		n := p.users.Load()
+		if n&closedBit != 0 {
+			return errClosed
+		}
+		if p.users.CompareAndSwap(n, n+1) {
+			return nil
+		}
 	}
-	return nil
 }
 
 func (p *Poll) leave() {
