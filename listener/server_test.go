@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"testing"
@@ -91,6 +93,9 @@ func serveOn(t *testing.T, rt *moorrt.Runtime, ln net.Listener, srv *http.Server
 }
 
 func (s *server) transport() *http.Transport { return s.client.Transport.(*http.Transport) }
+
+// quiet is for servers that are meant to fail.
+var quiet = log.New(io.Discard, "", 0)
 
 // dialer returns a Dialer on the server's Runtime.
 func (s *server) dialer() *conn.Dialer { return &conn.Dialer{Runtime: s.rt} }
