@@ -94,16 +94,14 @@ func (l *TCPListener) Addr() net.Addr {
 	return l.fd.LocalAddr()
 }
 
-// SetDeadline sets the deadline of Accept; the zero time is none.
+// SetDeadline sets the deadline of Accept; the zero time is none. As in
+// package net its error, for once, is in no *net.OpError.
 func (l *TCPListener) SetDeadline(t time.Time) error {
 	if !l.ok() {
 		return syscall.EINVAL
 	}
 	defer runtime.KeepAlive(l)
-	if err := l.fd.SetDeadline(t); err != nil {
-		return l.fail("set", err)
-	}
-	return nil
+	return l.fd.SetDeadline(t)
 }
 
 // File returns a duplicate of the listener's descriptor as an os.File. Closing
