@@ -163,6 +163,9 @@ func TestBlockedCallsAreReleasedInEveryOrder(t *testing.T) {
 	t.Errorf("%d descriptors, %d before", countDescriptors(t), before)
 }
 
+// tooMuch is more than a socket takes at once.
+var tooMuch = make([]byte, 8<<20)
+
 func schedule(t *testing.T, rng *rand.Rand, ln *listener.TCPListener) {
 	dialled, err := conn.Dial("tcp", ln.Addr().String())
 	if err != nil {
@@ -187,7 +190,7 @@ func schedule(t *testing.T, rng *rand.Rand, ln *listener.TCPListener) {
 	for range calls {
 		c := ends[rng.IntN(2)]
 		if rng.IntN(4) == 0 {
-			go func() { _, err := c.Write(make([]byte, 8<<20)); result <- err }()
+			go func() { _, err := c.Write(tooMuch); result <- err }()
 		} else {
 			go func() { _, err := c.Read(make([]byte, 16)); result <- err }()
 		}
