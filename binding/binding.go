@@ -162,6 +162,22 @@ func (b *Binding) check(p *netpoll.Poll, slot netpoll.Slot) error {
 	return nil
 }
 
+// Rearm says that an operation on the object, which is registered with
+// netpoll.Edge, would block: see netpoll.Poll.Rearm. It returns an error that
+// matches netpoll.ErrNotRegistered when the object is not registered, except
+// where netpoll.NeedsRearm is false: there it does nothing.
+func (b *Binding) Rearm(ready netpoll.Ready) error {
+	if !netpoll.NeedsRearm {
+		return nil
+	}
+	slot := b.lock()
+	defer b.unlock(slot)
+	if slot == 0 {
+		return netpoll.ErrNotRegistered
+	}
+	return (*b.owner()).Rearm(slot, ready)
+}
+
 // Forget ends the registration, if there is one, of an object that is closed
 // next: it saves the system call of Deregister where closing does the work. No
 // event of the registration is delivered afterwards.

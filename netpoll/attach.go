@@ -101,6 +101,33 @@ func (p *Poll) Update(slot Slot, token Token, interest Ready, opts PollOpt) (Slo
 	return Slot(h), p.sel.modify(a.fd, uint64(h), interest, opts)
 }
 
+// NeedsRearm says whether the system has to be told when an edge-triggered
+// source would block: see [Poll.Rearm].
+const NeedsRearm = needsRearm
+
+// Rearm says that an operation on a source that is registered with Edge would
+// block: it asks for an event when the source becomes ready, as the bits say,
+// Readable or Writable or both; at once if it is by now. Calls for the same
+// Slot must not overlap with its Update, Detach and Forget.
+//
+// It does nothing where NeedsRearm is false, since the system sees by itself.
+// Elsewhere a source that Rearm is never called for has its event too, but up
+// to some tenths of a second late, and has more of them.
+func (p *Poll) Rearm(slot Slot, ready Ready) error {
+	if !needsRearm {
+		return nil
+	}
+	if err := p.begin(); err != nil {
+		return err
+	}
+	defer p.end()
+	a := p.table.Get(slots.Handle(slot))
+	if a == nil {
+		return ErrNotRegistered
+	}
+	return p.sel.rearm(a.fd, uint64(slot), ready)
+}
+
 // Detach ends a registration: no Poll call finds an event of it afterwards.
 // (One that has just found an event may still be about to return it.) Calls
 // for the same Slot must not overlap. It returns an error that matches

@@ -46,3 +46,17 @@ func (fd FD) Deregister(p *Poll) error {
 	delete(p.fds.slots, fd)
 	return p.Detach(slot)
 }
+
+// Rearm says that an operation would block: see [Poll.Rearm].
+func (fd FD) Rearm(p *Poll, ready Ready) error {
+	if !needsRearm {
+		return nil
+	}
+	p.fds.Lock()
+	defer p.fds.Unlock()
+	slot, ok := p.fds.slots[fd]
+	if !ok {
+		return ErrNotRegistered
+	}
+	return p.Rearm(slot, ready)
+}

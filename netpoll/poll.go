@@ -26,9 +26,9 @@ type Poll struct {
 	attached atomic.Uint32 // Attach calls so far
 	changing sync.RWMutex  // held for reading while the selector is told a change: see begin
 
-	// users counts the registering calls in progress, plus one until Close,
-	// plus closedBit from then on. Whoever brings the count to zero closes
-	// the selector.
+	// users counts the calls in progress, plus one until Close, plus closedBit
+	// from then on. Whoever brings the count to zero first sets goneBit and
+	// closes the selector; calls that come too late count up and down again.
 	users  atomic.Int64
 	closed chan struct{}
 
@@ -38,7 +38,10 @@ type Poll struct {
 	}
 }
 
-const closedBit = 1 << 62
+const (
+	closedBit = 1 << 62
+	goneBit   = 1 << 61
+)
 
 // New returns a Poll. The caller closes it. It returns an error that matches
 // errors.ErrUnsupported on systems without a selector, and otherwise what the
@@ -72,7 +75,7 @@ func (p *Poll) enter() error {
 }
 
 func (p *Poll) leave() {
-	if p.users.Add(-1) == closedBit {
+	if p.users.Add(-1) == closedBit && p.users.CompareAndSwap(closedBit, closedBit|goneBit) {
 		p.sel.close()
 		p.user.Discard()
 	}

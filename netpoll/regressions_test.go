@@ -95,3 +95,19 @@ func TestDeregisterAfterClose(t *testing.T) {
 	p.register(again.source(), 3, W, netpoll.Level)
 	p.expect(3, W)
 }
+
+// A call that came while the Poll was being closed closed its descriptors a
+// second time, when their numbers were somebody else's.
+func TestLateCallsDoNotCloseAgain(t *testing.T) {
+	for range 100 {
+		p := newPoller(t)
+		p.Close()
+		a := bindUDP(t) // gets one of the numbers
+		b := bindUDP(t)
+		p.Wake()
+		p.Poll.Poll(netpoll.NewEvents(1), 0)
+		p.Register(a.source(), 1, R, netpoll.Level)
+		a.close() // fails the test when it is closed already
+		b.close()
+	}
+}

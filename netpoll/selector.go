@@ -3,6 +3,14 @@ package netpoll
 // A selector is the system's side of a Poll. Every system defines the type
 // and exactly these functions; poll.go and attach.go use nothing else.
 //
+//	const needsRearm
+//		Whether the system can't see when a source that was used until it
+//		would block becomes ready again.
+//	const edgeRepeats
+//		Zero when an edge is reported once. A system that can't see it all
+//		repeats edges, but not before so long: events that nobody needed are
+//		allowed, missing ones are not.
+//
 //	newSelector() (*selector, error)
 //
 //	add(fd uintptr, key uint64, interest Ready, opts PollOpt) error
@@ -18,6 +26,9 @@ package netpoll
 //	forget(fd uintptr, key uint64) error
 //		Like remove, for an fd that the caller closes next. A system that
 //		drops closed descriptors by itself does nothing here.
+//	rearm(fd uintptr, key uint64, ready Ready) error
+//		The owner of an edge-triggered fd says that an operation would
+//		block. Only called when needsRearm.
 //	renew(all iter.Seq[watch])
 //		Called by the goroutine that otherwise calls wait, when key after
 //		key that wait returned had been removed: starts anew, with the
@@ -45,6 +56,13 @@ package netpoll
 //
 // add, modify, remove, forget and wake may be called concurrently with wait
 // and with each other; calls for the same fd are serialised by the caller.
+
+// Linux has epoll(7), in selector_linux.go; other Unix systems, and Linux with
+// the build tag moor_poll, have poll(2), in selector_poll.go. The tests of this
+// package, and of all that are built on it, are run with either:
+//
+//	go test ./...
+//	go test -tags moor_poll ./...
 
 // never is the moment that does not come.
 const never = 1<<63 - 1

@@ -1,3 +1,5 @@
+//go:build !moor_poll
+
 package netpoll
 
 import (
@@ -45,8 +47,11 @@ type epollSet struct {
 	raw  syscall.RawConn
 }
 
-// edgeRepeats is zero: the kernel sees what makes a source ready again.
-const edgeRepeats = 0
+// The kernel sees what makes a source ready again.
+const (
+	needsRearm  = false
+	edgeRepeats = 0
+)
 
 // timerKey marks the timerfd's events; no slot has this key.
 const timerKey = ^uint64(0)
@@ -157,6 +162,8 @@ func (s *selector) remove(fd uintptr, _ uint64) error {
 // to its open file goes.
 func (s *selector) forget(uintptr, uint64) error { return nil }
 
+func (s *selector) rearm(uintptr, uint64, Ready) error { return nil }
+
 // renew moves to a new set. See epoll(7), "Questions and answers", 6: what a
 // duplicate keeps open stays in the old one.
 func (s *selector) renew(all iter.Seq[watch]) {
@@ -249,29 +256,7 @@ func (s *selector) arm(until int64) error {
 
 func (s *selector) event(i int) (key uint64, ready Ready) {
 	ev := &s.buf[i]
-	m := ev.Events
-	if m&unix.EPOLLIN != 0 {
-		ready |= Readable
-	}
-	if m&unix.EPOLLOUT != 0 {
-		ready |= Writable
-	}
-	if m&unix.EPOLLPRI != 0 {
-		ready |= Priority
-	}
-	if m&unix.EPOLLRDHUP != 0 {
-		ready |= Readable | ReadClosed
-	}
-	if m&unix.EPOLLHUP != 0 {
-		ready |= Readable | Writable | Hup | ReadClosed | WriteClosed
-	}
-	if m&unix.EPOLLERR != 0 {
-		ready |= Readable | Writable | Error
-		if m&(unix.EPOLLIN|unix.EPOLLHUP) == 0 { // the write end of a pipe without readers
-			ready |= WriteClosed
-		}
-	}
-	return eventKey(ev), ready
+	return eventKey(ev), readiness(ev.Events)
 }
 
 func (s *selector) wake() error {

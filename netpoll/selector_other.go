@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !unix
 
 package netpoll
 
@@ -10,21 +10,26 @@ import (
 )
 
 // selector for systems that have none yet: New reports it, so that nothing
-// else is ever called.
+// else is ever called. A port replaces this file for its system: what each
+// function must do is in selector.go, and the tests of this package tell
+// whether it does. selector_poll.go is the plainest example.
 type selector struct{}
 
-const edgeRepeats = 0
+const (
+	needsRearm  = false
+	edgeRepeats = 0
+)
 
-func newSelector() (*selector, error) {
-	return nil, fmt.Errorf("netpoll: %s is not supported yet: %w", runtime.GOOS, errors.ErrUnsupported)
-}
+var errUnsupported = fmt.Errorf("netpoll: %s is not supported yet: %w", runtime.GOOS, errors.ErrUnsupported)
 
-func (*selector) add(uintptr, uint64, Ready, PollOpt) error    { return errors.ErrUnsupported }
-func (*selector) modify(uintptr, uint64, Ready, PollOpt) error { return errors.ErrUnsupported }
-func (*selector) remove(uintptr, uint64) error                 { return errors.ErrUnsupported }
-func (*selector) forget(uintptr, uint64) error                 { return errors.ErrUnsupported }
+func newSelector() (*selector, error)                          { return nil, errUnsupported }
+func (*selector) add(uintptr, uint64, Ready, PollOpt) error    { return errUnsupported }
+func (*selector) modify(uintptr, uint64, Ready, PollOpt) error { return errUnsupported }
+func (*selector) remove(uintptr, uint64) error                 { return errUnsupported }
+func (*selector) forget(uintptr, uint64) error                 { return errUnsupported }
+func (*selector) rearm(uintptr, uint64, Ready) error           { return errUnsupported }
 func (*selector) renew(iter.Seq[watch])                        {}
-func (*selector) wait(int, int64) (int, error)                 { return 0, errors.ErrUnsupported }
+func (*selector) wait(int, int64) (int, error)                 { return 0, errUnsupported }
 func (*selector) event(int) (uint64, Ready)                    { return 0, 0 }
-func (*selector) wake() error                                  { return errors.ErrUnsupported }
+func (*selector) wake() error                                  { return errUnsupported }
 func (*selector) close() error                                 { return nil }

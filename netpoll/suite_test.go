@@ -2,6 +2,7 @@ package netpoll_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ const patience = 10 * time.Second
 type poller struct {
 	*netpoll.Poll
 	t    testing.TB
-	last time.Time // when the last event came
+	last atomic.Int64 // when the last event came
 }
 
 func newPoller(t testing.TB) *poller {
@@ -58,7 +59,7 @@ func (p *poller) waitFor(capacity int, timeout time.Duration) []netpoll.Event {
 		list = append(list, ev)
 	}
 	if len(list) > 0 {
-		p.last = time.Now()
+		p.last.Store(time.Now().UnixNano())
 	}
 	return list
 }
@@ -110,7 +111,7 @@ func (p *poller) gather(want map[netpoll.Token]netpoll.Ready) {
 // edges is forgiven one whose time has come.
 func (p *poller) quiet(when string) {
 	p.t.Helper()
-	last := p.last
+	last := time.Unix(0, p.last.Load())
 	for _, ev := range p.wait(0) {
 		if netpoll.EdgeRepeats == 0 || time.Since(last) < netpoll.EdgeRepeats {
 			p.t.Fatalf("%s: event of token %d, %v", when, ev.Token(), ev.Readiness())

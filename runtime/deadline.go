@@ -7,6 +7,7 @@ import (
 
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/wheel"
+	"github.com/moor-net/moor/netpoll"
 )
 
 // Setting a deadline stores a number. Only a call that is blocked has an entry
@@ -80,6 +81,9 @@ func (fd *FD) wait(s *side) error {
 			}
 			fd.arm(s, at)
 		}
+		if netpoll.NeedsRearm {
+			fd.rearm(s)
+		}
 		s.sleep()
 		// Woken by an event, Close, or a deadline that has passed or was
 		// moved meanwhile: the next round tells.
@@ -88,6 +92,16 @@ func (fd *FD) wait(s *side) error {
 		return net.ErrClosed
 	}
 	return nil
+}
+
+// rearm asks for the event that ends a wait for s. It comes after announce: at
+// once if s became ready before.
+func (fd *FD) rearm(s *side) {
+	ready := netpoll.Readable
+	if s == &fd.w {
+		ready = netpoll.Writable
+	}
+	fd.binding.Rearm(ready) // fails only when the loop has ended
 }
 
 // timer returns the side's wheel entry, making both at the first use.
