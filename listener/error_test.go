@@ -155,7 +155,6 @@ func TestDialFailures(t *testing.T) {
 		"zone on tcp4":          dial(net.Dialer{}, "tcp4", fixed("[fe80::1%lo]:1")),
 		"timeout in the past":   dial(net.Dialer{Timeout: -1}, "tcp", busy),
 		"deadline in the past":  dial(net.Dialer{Deadline: time.Unix(1, 0)}, "tcp", busy),
-		"timeout beats name":    dial(net.Dialer{Timeout: -1}, "tcp", fixed("localhost:1")),
 		"local type":            dial(net.Dialer{LocalAddr: &net.UDPAddr{}}, "tcp", busy),
 		"local unix":            dial(net.Dialer{LocalAddr: &net.UnixAddr{Name: "x", Net: "unix"}}, "tcp", busy),
 		"local family":          dial(net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv6loopback}}, "tcp", busy),
@@ -186,7 +185,7 @@ func TestDialFailures(t *testing.T) {
 			} {
 				ctx, cancel := make()
 				cancel()
-				for _, address := range []string{busyAddress(t).String(), "localhost:1", "127.0.0.1", ""} {
+				for _, address := range []string{busyAddress(t).String(), "127.0.0.1", ""} {
 					c, err := s.dialer(net.Dialer{}).DialContext(ctx, "tcp", address)
 					r.step("DialContext "+name, err, c == nil)
 				}
@@ -373,9 +372,8 @@ func testConnErrors(t *testing.T, pair func(*testing.T, stack) (tcpConn, *net.TC
 			c, peer := pair(t, s)
 			read := make(chan error, 1)
 			go func() { _, err := c.Read(make([]byte, 10)); read <- err }()
-			peer.SetReadBuffer(4096)
 			written := make(chan error, 1)
-			go func() { _, err := c.Write(make([]byte, 16<<20)); written <- err }()
+			go func() { _, err := c.Write(make([]byte, 32<<20)); written <- err }()
 			if _, err := io.ReadFull(peer, make([]byte, 100_000)); err != nil { // the Write has begun
 				t.Fatal(err)
 			}
@@ -419,9 +417,8 @@ func testConnErrors(t *testing.T, pair func(*testing.T, stack) (tcpConn, *net.TC
 		},
 		"reset while blocked": func(t *testing.T, s stack, r *record) {
 			c, peer := pair(t, s)
-			peer.SetReadBuffer(4096)
 			written := make(chan error, 1)
-			go func() { _, err := c.Write(make([]byte, 16<<20)); written <- err }()
+			go func() { _, err := c.Write(make([]byte, 32<<20)); written <- err }()
 			if _, err := io.ReadFull(peer, make([]byte, 100_000)); err != nil {
 				t.Fatal(err)
 			}

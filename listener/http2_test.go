@@ -66,8 +66,9 @@ func TestHTTP2Streams(t *testing.T) {
 }
 
 func TestHTTP2LargeBodies(t *testing.T) {
-	s, _ := serveTLS(t, largeHandler(t))
-	testLargeBodies(t, s)
+	large := largeSize(true)
+	s, _ := serveTLS(t, largeHandler(t, large))
+	testLargeBodies(t, s, large)
 }
 
 // What the client sends comes back on the same stream while it goes on sending.

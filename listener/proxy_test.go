@@ -29,7 +29,8 @@ func serveProxy(t *testing.T, backend *server) *server {
 }
 
 func TestReverseProxyLargeBodies(t *testing.T) {
-	testLargeBodies(t, serveProxy(t, serve(t, &http.Server{Handler: largeHandler(t)})))
+	large := largeSize(true)
+	testLargeBodies(t, serveProxy(t, serve(t, &http.Server{Handler: largeHandler(t, large)})), large)
 }
 
 func TestReverseProxyManyClients(t *testing.T) {
