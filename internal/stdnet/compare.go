@@ -2,6 +2,7 @@ package stdnet
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,9 @@ type Row struct {
 	Std, Library Result
 	// Reaches is set if the test gets to a name that the library replaces.
 	Reaches bool
+	// Again is the outcome over the library when the test, having failed, was
+	// run once more on its own; None if it was not. It excuses nothing.
+	Again Outcome
 }
 
 // Regression reports whether the test passes over std and not over the
@@ -73,6 +77,17 @@ func Regressions(rows []Row) []Row {
 		regressions = append(regressions, r)
 	}
 	return regressions
+}
+
+// Baseline is an error if the run over std as a whole went wrong, so that
+// nothing can be said about the library.
+func Baseline(rows []Row) error {
+	for _, r := range rows {
+		if r.Name == wholeProcess && r.Std.Outcome != Pass {
+			return fmt.Errorf("the process of the run over std ended with %v:\n%s", r.Std.Outcome, r.Std.Output)
+		}
+	}
+	return nil
 }
 
 // Ran counts the tests, subtests left aside, that ran over the library to an

@@ -53,28 +53,20 @@ func TestAFlawedLibraryIsFoundOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all, compiling []string
-	for _, test := range tests {
-		all = append(all, test.Name)
-		if test.Lost == "" {
-			compiling = append(compiling, test.Name)
-		}
-	}
 	r := &Runner{Dir: dir, Timeout: time.Minute, Log: t.Logf}
-	std, err := r.Run(OverStd, all)
+	rows, err := r.RunBoth(tests)
 	if err != nil {
 		t.Fatal(err)
 	}
-	library, err := r.Run(OverLibrary, compiling)
-	if err != nil {
-		t.Fatal(err)
+	if err := Baseline(rows); err != nil {
+		t.Error(err)
 	}
-	got := make(map[string]Outcome)
-	for _, row := range Compare(tests, std, library) {
+	got := make(map[string]Row)
+	for _, row := range rows {
 		if row.Std.Outcome == Fail {
 			t.Errorf("%s fails over std:\n%s", row.Name, row.Std.Output)
 		}
-		got[row.Name] = row.Library.Outcome
+		got[row.Name] = row
 	}
 	for name, want := range map[string]Outcome{
 		"TestConnClose":           Pass,
@@ -84,8 +76,11 @@ func TestAFlawedLibraryIsFoundOut(t *testing.T) {
 		"TestListenConfigControl": Lost,
 		wholeProcess:              Crash,
 	} {
-		if got[name] != want {
-			t.Errorf("%s: %v over the flawed library, want %v\n%s", name, got[name], want, library[name].Output)
+		if res := got[name].Library; res.Outcome != want {
+			t.Errorf("%s: %v over the flawed library, want %v\n%s", name, res.Outcome, want, res.Output)
 		}
+	}
+	if again := got["TestReadTimeout"].Again; again != Fail {
+		t.Errorf("TestReadTimeout on its own: %v, want a failure again", again)
 	}
 }

@@ -24,6 +24,9 @@ func Report(w io.Writer, rows []Row, all bool) {
 		switch {
 		case r.Regression():
 			note = "REGRESSION"
+			if r.Again == Pass {
+				note += ", passes on its own"
+			}
 		case r.Std.Outcome >= Fail:
 			note = "fails over std too: not counted"
 		case all && !r.Reaches && !r.Subtest() && r.Name != wholeProcess:

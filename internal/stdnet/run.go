@@ -41,6 +41,8 @@ const (
 	// maxRounds bounds how often the rest of the tests is started again after
 	// a crash.
 	maxRounds = 10
+	// maxRetries bounds the tests, subtests counted, that are run once more.
+	maxRetries = 50
 	// apartTimeout bounds a test that runs on its own.
 	apartTimeout = 2 * time.Minute
 	// buildTimeout is granted to the compiler on top of a test's own time.
@@ -126,6 +128,23 @@ func (r *Runner) apart(over, name string) Results {
 	return results
 }
 
+// retry runs the tests that failed once more, each on its own, and returns
+// what came of it.
+func (r *Runner) retry(over string, results Results) Results {
+	again := make(Results)
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		if results[name].Outcome != Fail || strings.Contains(name, "/") || name == wholeProcess {
+			continue
+		}
+		r.logf("%s: %s failed, once more on its own", over, name)
+		maps.Copy(again, r.apart(over, name))
+		if len(again) >= maxRetries {
+			break
+		}
+	}
+	return again
+}
+
 // process runs the named tests in one process.
 func (r *Runner) process(over string, names []string, timeout time.Duration) (*eventLog, error) {
 	if r.start != nil {
@@ -192,6 +211,40 @@ func (log *eventLog) remains() string {
 	}
 	b.WriteString(log.other.String())
 	return b.String()
+}
+
+// RunBoth runs the tests over std and, those that compile, over the library.
+//
+// What fails is run once more on its own. Over std that may turn it into a
+// pass, for the baseline should not depend on how busy the machine is. Over
+// the library it changes nothing but is noted.
+func (r *Runner) RunBoth(tests []Test) ([]Row, error) {
+	var all, compiling []string
+	for _, t := range tests {
+		all = append(all, t.Name)
+		if t.Lost == "" {
+			compiling = append(compiling, t.Name)
+		}
+	}
+	std, err := r.Run(OverStd, all)
+	if err != nil {
+		return nil, err
+	}
+	for name, res := range r.retry(OverStd, std) {
+		if res.Outcome == Pass {
+			std[name] = res
+		}
+	}
+	library, err := r.Run(OverLibrary, compiling)
+	if err != nil {
+		return nil, err
+	}
+	again := r.retry(OverLibrary, library)
+	rows := Compare(tests, std, library)
+	for i := range rows {
+		rows[i].Again = again[rows[i].Name].Outcome
+	}
+	return rows, nil
 }
 
 // Select returns the tests that a -run pattern asks for, and the part of the

@@ -163,3 +163,44 @@ func TestRunReportsThatNothingStarted(t *testing.T) {
 		t.Errorf("error %v, want %v", err, failed)
 	}
 }
+
+func TestWhatFailsIsRunOnceMore(t *testing.T) {
+	s := &script{t: t, streams: []string{
+		events("run TestA", "fail TestA", "run TestB", "fail TestB", "run TestC", "pass TestC", "fail"), // over std
+		events("run TestA", "pass TestA", "pass"),
+		events("run TestB", "fail TestB", "fail"),
+		events("run TestA", "pass TestA", "run TestB", "pass TestB", "run TestC", "fail TestC", "fail"), // over the library
+		events("run TestC", "pass TestC", "pass"),
+	}}
+	r := &Runner{Timeout: time.Minute, start: s.start}
+	rows, err := r.RunBoth([]Test{{Name: "TestA"}, {Name: "TestB"}, {Name: "TestC"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]Row{
+		"TestA":      {Std: Result{Outcome: Pass}, Library: Result{Outcome: Pass}},
+		"TestB":      {Std: Result{Outcome: Fail}, Library: Result{Outcome: Pass}},
+		"TestC":      {Std: Result{Outcome: Pass}, Library: Result{Outcome: Fail}, Again: Pass},
+		wholeProcess: {Std: Result{Outcome: Pass}, Library: Result{Outcome: Pass}},
+	}
+	for _, row := range rows {
+		w := want[row.Name]
+		if row.Std.Outcome != w.Std.Outcome || row.Library.Outcome != w.Library.Outcome || row.Again != w.Again {
+			t.Errorf("%s: %v over std, %v over the library, %v when run once more; want %v, %v, %v", row.Name,
+				row.Std.Outcome, row.Library.Outcome, row.Again, w.Std.Outcome, w.Library.Outcome, w.Again)
+		}
+	}
+	if n := len(Regressions(rows)); n != 1 {
+		t.Errorf("%d regressions, want 1: a pass at the second try excuses nothing over the library", n)
+	}
+	if err := Baseline(rows); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABaselineThatCrashesIsNone(t *testing.T) {
+	rows := Compare(nil, Results{wholeProcess: {Outcome: Crash}}, Results{wholeProcess: {Outcome: Crash}})
+	if Baseline(rows) == nil {
+		t.Error("nothing is said about the crash over std")
+	}
+}
