@@ -50,8 +50,8 @@ type Dialer struct {
 	mptcp netfd.MPTCP
 }
 
-// Dial connects to address on a network: see net.Dial. The networks are
-// "tcp", "tcp4" and "tcp6"; all others are package net's own.
+// Dial connects to address on a network: see net.Dial. The networks are those
+// of TCP and UDP; all others are package net's own.
 func Dial(network, address string) (net.Conn, error) {
 	return new(Dialer).Dial(network, address)
 }
@@ -73,12 +73,12 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if ctx == nil {
 		panic("nil context")
 	}
-	n := netfd.NetworkOf(network)
-	if !n.IsTCP() {
-		return d.std().DialContext(ctx, network, address)
-	}
 	ctx, cancel := d.context(ctx)
 	defer cancel()
+	n := netfd.NetworkOf(network)
+	if !n.IsTCP() && !n.IsUDP() {
+		return d.std().DialContext(ctx, network, address)
+	}
 	addrs, err := netfd.Resolve(ctx, d.resolver(), n, address, d.LocalAddr, true)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
@@ -102,6 +102,27 @@ func (d *Dialer) DialTCP(ctx context.Context, network string, laddr, raddr netip
 	return d.dialTCPAddr(ctx, network, net.TCPAddrFromAddrPort(laddr), net.TCPAddrFromAddrPort(raddr))
 }
 
+// DialUDP makes a connection to raddr on the network "udp", "udp4" or "udp6",
+// from laddr unless that is the zero AddrPort: see net.Dialer.DialUDP.
+func (d *Dialer) DialUDP(ctx context.Context, network string, laddr, raddr netip.AddrPort) (*UDPConn, error) {
+	if ctx == nil {
+		panic("nil context")
+	}
+	ctx, cancel := d.context(ctx)
+	defer cancel()
+	return d.dialUDPAddr(ctx, network, net.UDPAddrFromAddrPort(laddr), net.UDPAddrFromAddrPort(raddr))
+}
+
+// DialIP is package net's: raw IP sockets are not of this library.
+func (d *Dialer) DialIP(ctx context.Context, network string, laddr, raddr netip.Addr) (*net.IPConn, error) {
+	if ctx == nil {
+		panic("nil context")
+	}
+	ctx, cancel := d.context(ctx)
+	defer cancel()
+	return d.std().DialIP(ctx, network, laddr, raddr)
+}
+
 // MultipathTCP reports whether dials try Multipath TCP.
 func (d *Dialer) MultipathTCP() bool { return d.mptcp.Dial() }
 
@@ -109,12 +130,12 @@ func (d *Dialer) MultipathTCP() bool { return d.mptcp.Dial() }
 // fallback. The default is the system's, as GODEBUG=multipathtcp changes it.
 func (d *Dialer) SetMultipathTCP(use bool) { d.mptcp.Set(use) }
 
-// std returns the net.Dialer with the same fields.
+// std returns the net.Dialer with the same fields, except for the limits that
+// context has put into the call's context.
 func (d *Dialer) std() *net.Dialer {
-	return &net.Dialer{Timeout: d.Timeout, Deadline: d.Deadline, LocalAddr: d.LocalAddr,
-		FallbackDelay: d.FallbackDelay, KeepAlive: d.KeepAlive, KeepAliveConfig: d.KeepAliveConfig,
-		//lint:ignore SA1019 a deprecated field of ours goes on to the deprecated one there
-		Cancel: d.Cancel, Resolver: d.Resolver, Control: d.Control, ControlContext: d.ControlContext}
+	return &net.Dialer{LocalAddr: d.LocalAddr, FallbackDelay: d.FallbackDelay,
+		KeepAlive: d.KeepAlive, KeepAliveConfig: d.KeepAliveConfig,
+		Resolver: d.Resolver, Control: d.Control, ControlContext: d.ControlContext}
 }
 
 func (d *Dialer) resolver() *net.Resolver {
@@ -183,7 +204,7 @@ func (d *Dialer) dialTCPAddr(ctx context.Context, network string, laddr, raddr *
 	if raddr == nil {
 		return fail(netfd.ErrMissingAddress)
 	}
-	c, err := d.connect(ctx, n, laddr, raddr)
+	c, err := d.connectTCP(ctx, n, laddr, raddr)
 	if err != nil {
 		return fail(err)
 	}
@@ -191,15 +212,33 @@ func (d *Dialer) dialTCPAddr(ctx context.Context, network string, laddr, raddr *
 }
 
 // addr keeps a nil pointer from becoming an interface that is not nil.
-func addr(a *net.TCPAddr) net.Addr {
+func addr[T any, P interface {
+	*T
+	net.Addr
+}](a P) net.Addr {
 	if a == nil {
 		return nil
 	}
 	return a
 }
 
-// connect opens one connection.
-func (d *Dialer) connect(ctx context.Context, n netfd.Network, laddr, raddr *net.TCPAddr) (*TCPConn, error) {
+// connect opens a connection to an address that Resolve returned.
+func (d *Dialer) connect(ctx context.Context, n netfd.Network, raddr net.Addr) (c net.Conn, err error) {
+	switch raddr := raddr.(type) {
+	case *net.TCPAddr:
+		laddr, _ := d.LocalAddr.(*net.TCPAddr)
+		c, err = d.connectTCP(ctx, n, laddr, raddr)
+	case *net.UDPAddr:
+		laddr, _ := d.LocalAddr.(*net.UDPAddr)
+		c, err = d.connectUDP(ctx, n, laddr, raddr)
+	}
+	if err != nil {
+		return nil, err // not c, which is a nil pointer in an interface
+	}
+	return c, nil
+}
+
+func (d *Dialer) connectTCP(ctx context.Context, n netfd.Network, laddr, raddr *net.TCPAddr) (*TCPConn, error) {
 	rt, err := d.runtime()
 	if err != nil {
 		return nil, err

@@ -104,8 +104,7 @@ func (d *Dialer) try(ctx context.Context, n netfd.Network, addrs []net.Addr) (ne
 			}
 			break
 		}
-		laddr, _ := d.LocalAddr.(*net.TCPAddr)
-		c, err := d.connect(share, n, laddr, a.(*net.TCPAddr))
+		c, err := d.connect(share, n, a)
 		cancel()
 		if err == nil {
 			return c, nil

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moor-net/moor/conn"
 	"github.com/moor-net/moor/internal/netfd"
 	moorrt "github.com/moor-net/moor/runtime"
 )
@@ -41,6 +42,12 @@ func Listen(network, address string) (net.Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }
 
+// ListenPacket makes a socket that receives datagrams at address with the
+// default configuration: see net.ListenPacket and ListenConfig.ListenPacket.
+func ListenPacket(network, address string) (net.PacketConn, error) {
+	return new(ListenConfig).ListenPacket(context.Background(), network, address)
+}
+
 // MultipathTCP reports whether listeners try Multipath TCP.
 func (lc *ListenConfig) MultipathTCP() bool { return lc.mptcp.Listen() }
 
@@ -53,8 +60,7 @@ func (lc *ListenConfig) SetMultipathTCP(use bool) { lc.mptcp.Set(use) }
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	n := netfd.NetworkOf(network)
 	if !n.IsTCP() {
-		return (&net.ListenConfig{Control: lc.Control, KeepAlive: lc.KeepAlive,
-			KeepAliveConfig: lc.KeepAliveConfig}).Listen(ctx, network, address)
+		return lc.std().Listen(ctx, network, address)
 	}
 	addrs, err := netfd.Resolve(ctx, net.DefaultResolver, n, address, nil, false)
 	if err != nil {
@@ -65,6 +71,38 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 		return nil, err
 	}
 	return ln, nil
+}
+
+// ListenPacket makes a socket that receives datagrams at address: see
+// net.ListenConfig.ListenPacket. The networks are those of UDP; all others are
+// package net's own. ctx bounds the resolution of a name and has no effect on
+// the socket.
+func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	n := netfd.NetworkOf(network)
+	if !n.IsPacket() {
+		return lc.std().ListenPacket(ctx, network, address)
+	}
+	fd, err := netfd.ListenPacket(ctx, lc.Runtime, n, address, lc.options())
+	if err != nil {
+		return nil, err
+	}
+	return conn.NewPacketConn(fd), nil
+}
+
+// std returns the net.ListenConfig with the same fields.
+func (lc *ListenConfig) std() *net.ListenConfig {
+	return &net.ListenConfig{Control: lc.Control, KeepAlive: lc.KeepAlive, KeepAliveConfig: lc.KeepAliveConfig}
+}
+
+func (lc *ListenConfig) options() netfd.ListenOptions {
+	opts := netfd.ListenOptions{MPTCP: lc.MultipathTCP(), Backlog: lc.Backlog, ReusePort: lc.ReusePort,
+		KeepAlive: netfd.ResolveKeepAlive(lc.KeepAlive, lc.KeepAliveConfig)}
+	if lc.Control != nil {
+		opts.Control = func(_ context.Context, network, address string, c syscall.RawConn) error {
+			return lc.Control(network, address, c)
+		}
+	}
+	return opts
 }
 
 func (lc *ListenConfig) listenTCP(ctx context.Context, n netfd.Network, laddr *net.TCPAddr) (*TCPListener, error) {
@@ -78,16 +116,10 @@ func (lc *ListenConfig) listenTCP(ctx context.Context, n netfd.Network, laddr *n
 			return fail(err)
 		}
 	}
-	ka := netfd.ResolveKeepAlive(lc.KeepAlive, lc.KeepAliveConfig)
-	opts := netfd.ListenOptions{MPTCP: lc.MultipathTCP(), Backlog: lc.Backlog, ReusePort: lc.ReusePort, KeepAlive: ka}
-	if lc.Control != nil {
-		opts.Control = func(_ context.Context, network, address string, c syscall.RawConn) error {
-			return lc.Control(network, address, c)
-		}
-	}
+	opts := lc.options()
 	fd, err := netfd.ListenTCP(ctx, rt, n, netfd.InetOf(laddr), opts)
 	if err != nil {
 		return fail(err)
 	}
-	return newTCPListener(fd, rt, ka), nil
+	return newTCPListener(fd, rt, opts.KeepAlive), nil
 }

@@ -17,9 +17,10 @@ import (
 type Kind uint8
 
 const (
-	Stream   Kind = iota // bytes; a read of zero is the end
-	Packet               // messages; an empty one is no end
-	Listener             // connections
+	Stream    Kind = iota // bytes; a read of zero is the end
+	Packet                // messages; an empty one is no end
+	Sequenced             // messages of a connection; an empty one is the end
+	Listener              // connections
 )
 
 // An FD is a non-blocking descriptor that belongs to a loop. It must not be
@@ -80,7 +81,7 @@ func (fd *FD) InitConnecting(rt *Runtime, sysfd int) error {
 
 func (fd *FD) init(rt *Runtime, sysfd int, kind Kind) error {
 	fd.sysfd, fd.kind = int32(sysfd), kind
-	if kind == Packet {
+	if kind != Stream {
 		fd.drain = drainNever
 	}
 	// A Shutdown may find fd before attach is through with it.

@@ -13,7 +13,7 @@ import (
 // systems refuse more than an int32.
 const maxTransfer = 1 << 30
 
-// Read reads into p. On a Stream it returns io.EOF at the end of the stream.
+// Read reads into p. Except on a Packet FD it returns io.EOF at the end.
 // An empty p returns at once. Errors are *os.SyscallError of read(2).
 func (fd *FD) Read(p []byte) (int, error) {
 	if err := fd.begin(fdmutex.Read); err != nil {
@@ -35,11 +35,8 @@ func (fd *FD) read(p []byte) (int, error) {
 		p = p[:maxTransfer]
 	}
 	for {
-		if !fd.r.take() {
-			if err := fd.wait(&fd.r); err != nil {
-				return 0, err
-			}
-			continue
+		if err := fd.awaitData(); err != nil {
+			return 0, err
 		}
 		n, errno := sys.Read(int(fd.sysfd), p)
 		switch {
@@ -52,12 +49,27 @@ func (fd *FD) read(p []byte) (int, error) {
 		if n == 0 || n == len(p) || !fd.drained() {
 			fd.r.keep()
 		}
-		if n == 0 && fd.kind == Stream {
-			return 0, io.EOF
-		}
 		fd.loop.in.Add(uint64(n))
-		return n, nil
+		return n, fd.eof(n)
 	}
+}
+
+// awaitData waits until a read is worth trying.
+func (fd *FD) awaitData() error {
+	for !fd.r.take() {
+		if err := fd.wait(&fd.r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eof returns io.EOF for a read of n bytes that means the end.
+func (fd *FD) eof(n int) error {
+	if n == 0 && fd.kind != Packet {
+		return io.EOF
+	}
+	return nil
 }
 
 // drained reports whether a short read left nothing behind. The next Read then
@@ -139,11 +151,8 @@ func (fd *FD) Accept(addr *sys.RawAddr) (int, error) {
 		return -1, err
 	}
 	for {
-		if !fd.r.take() {
-			if err := fd.wait(&fd.r); err != nil {
-				return -1, err
-			}
-			continue
+		if err := fd.awaitData(); err != nil {
+			return -1, err
 		}
 		n, errno := sys.Accept(int(fd.sysfd), addr)
 		if errno == syscall.EAGAIN {

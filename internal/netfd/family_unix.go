@@ -11,20 +11,35 @@ import (
 	"github.com/moor-net/moor/internal/sys"
 )
 
-func (a *Inet) endpoint(family int) (sys.Endpoint, error) {
-	return sys.EndpointFromIP(family, a.IP, a.Port, a.Zone)
+// sockaddr implements address. A port that does not fit in one is left to the
+// system calls to refuse, as package net does.
+func (a *Inet) sockaddr(family int) (unix.Sockaddr, error) {
+	e, err := sys.EndpointFromIP(family, a.IP, a.Port, a.Zone)
+	if err != nil {
+		return nil, err
+	}
+	sa := e.Sockaddr()
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		sa.Port = a.Port
+	case *unix.SockaddrInet6:
+		sa.Port = a.Port
+	}
+	return sa, nil
 }
 
-// badPort reports whether the port does not fit in an address. Package net
-// leaves it to the system calls to say so.
-func (a *Inet) badPort() bool { return a.Port < 0 || a.Port > 0xFFFF }
-
-// bind gives the socket the address that endpoint made of a: bind(2).
-func (a *Inet) bind(s int, e sys.Endpoint) error {
-	if a.badPort() {
-		return call("bind", unix.EINVAL)
+// address returns a as an interface, nil for no address.
+func (a *Inet) address() address {
+	if a == nil {
+		return nil
 	}
-	return call("bind", unix.Bind(s, e.Sockaddr()))
+	return a
+}
+
+// inetKind returns the kind of socket for a network and its addresses.
+func inetKind(n Network, laddr, raddr *Inet, listen bool, proto int) socketKind {
+	family, ipv6only := favoriteFamily(n, laddr, raddr, listen)
+	return socketKind{network: n, family: family, proto: proto, ipv6only: ipv6only}
 }
 
 // What the host's network stack can do, found out by trying.

@@ -12,14 +12,15 @@ import (
 // An FD is a socket with its addresses: what a connection or listener holds.
 type FD struct {
 	runtime.FD
-	peer sys.Endpoint // none without a peer
-	// The addresses as programs see them are made when they are first asked
-	// for, and are the same values from then on. The local one is asked from
-	// the kernel, at the latest by Close: most accepted connections are closed
-	// without anybody wanting to know. UDP addresses are kept as TCP ones,
-	// which have the same fields.
-	laddr, raddr atomic.Pointer[net.TCPAddr]
+	peer sys.Endpoint // of internet sockets; none without a peer
+	// The addresses as programs see them, the same values whenever they are
+	// asked for. Those of internet sockets are made when that is first done.
+	// The local one is asked from the kernel, at the latest by Close: most
+	// accepted connections are closed without anybody wanting to know.
+	laddr, raddr atomic.Pointer[net.Addr]
 	network      Network
+	family       uint8 // the system's number
+	connected    bool  // to a peer that was dialled
 }
 
 // Network returns the name that the socket was made under, for errors.
@@ -28,32 +29,36 @@ func (fd *FD) Network() string { return fd.network.String() }
 // LocalAddr returns the socket's own address, also after Close; nil for none.
 // It may be called concurrently with everything.
 func (fd *FD) LocalAddr() net.Addr {
-	if fd.laddr.Load() == nil {
+	if fd.laddr.Load() == nil && !fd.network.IsUnix() {
 		fd.RawControl(func(s uintptr) {
-			fd.laddr.CompareAndSwap(nil, sys.LocalEndpoint(int(s)).TCPAddr())
+			fd.laddr.CompareAndSwap(nil, fd.network.held(sys.LocalEndpoint(int(s))))
 		})
 	}
-	return fd.network.addr(fd.laddr.Load())
+	return addr(&fd.laddr)
 }
 
 // RemoteAddr returns the peer's address; nil for none. It may be called
 // concurrently with everything.
 func (fd *FD) RemoteAddr() net.Addr {
 	if fd.raddr.Load() == nil && !fd.peer.IsZero() {
-		fd.raddr.CompareAndSwap(nil, fd.peer.TCPAddr())
+		fd.raddr.CompareAndSwap(nil, fd.network.held(fd.peer))
 	}
-	return fd.network.addr(fd.raddr.Load())
+	return addr(&fd.raddr)
 }
 
-// addr gives a the type of the network, and no address the value nil.
-func (n Network) addr(a *net.TCPAddr) net.Addr {
-	switch {
-	case a == nil:
-		return nil
-	case n.IsUDP():
-		return (*net.UDPAddr)(a)
+func addr(p *atomic.Pointer[net.Addr]) net.Addr {
+	if a := p.Load(); a != nil {
+		return *a
 	}
-	return a
+	return nil
+}
+
+// held gives e the type of the network.
+func (n Network) held(e sys.Endpoint) *net.Addr {
+	if n.IsUDP() {
+		return e.HeldUDPAddr()
+	}
+	return e.HeldTCPAddr()
 }
 
 // Close closes the socket: see runtime.FD.

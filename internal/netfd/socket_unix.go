@@ -5,29 +5,62 @@ package netfd
 import (
 	"context"
 	"errors"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/moor-net/moor/internal/sys"
+	"github.com/moor-net/moor/runtime"
 )
 
-// Control is what Dialer.ControlContext and ListenConfig.Control come down to:
-// it sees a socket after it was made and before it is bound.
-type Control func(ctx context.Context, network, address string, c syscall.RawConn) error
+// An address is what a socket can be bound or connected to.
+type address interface {
+	// sockaddr returns the address for a socket of the given family.
+	sockaddr(family int) (unix.Sockaddr, error)
+	String() string
+}
 
-// open makes a socket with the options that package net sets on all of its
+// A socketKind says what socket to make.
+type socketKind struct {
+	network  Network
+	family   int
+	proto    int
+	ipv6only bool
+}
+
+// sotype returns the type of the network's sockets.
+func (n Network) sotype() int {
+	switch {
+	case n.IsUDP() || n == Unixgram:
+		return unix.SOCK_DGRAM
+	case n == Unixpacket:
+		return unix.SOCK_SEQPACKET
+	}
+	return unix.SOCK_STREAM
+}
+
+// kind returns how reads of the network's connections end.
+func (n Network) kind() runtime.Kind {
+	switch {
+	case n.IsUDP() || n == Unixgram:
+		return runtime.Packet
+	case n == Unixpacket:
+		return runtime.Sequenced
+	}
+	return runtime.Stream
+}
+
+// open makes the socket, with the options that package net sets on all of its
 // kind.
-func open(family, sotype, proto int, ipv6only bool) (int, error) {
-	fd, err := sys.Socket(family, sotype, proto)
+func (k socketKind) open() (int, error) {
+	fd, err := sys.Socket(k.family, k.network.sotype(), k.proto)
 	if err != nil {
 		return -1, call("socket", err)
 	}
-	if family == unix.AF_INET6 && sotype != unix.SOCK_RAW {
+	if k.family == unix.AF_INET6 {
 		// Some systems do not let this option be changed.
-		unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, boolint(ipv6only))
+		unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, boolint(k.ipv6only))
 	}
-	if (sotype == unix.SOCK_DGRAM || sotype == unix.SOCK_RAW) && family != unix.AF_UNIX {
+	if k.network.IsUDP() {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1); err != nil {
 			sys.Close(fd)
 			return -1, call("setsockopt", err)
@@ -35,6 +68,9 @@ func open(family, sotype, proto int, ipv6only bool) (int, error) {
 	}
 	return fd, nil
 }
+
+// fd returns the FD that is to own the socket.
+func (k socketKind) fd() *FD { return &FD{network: k.network, family: uint8(k.family)} }
 
 func boolint(b bool) int {
 	if b {
@@ -62,10 +98,11 @@ func (s newSocket) Read(f func(uintptr) bool) error {
 
 func (s newSocket) Write(f func(uintptr) bool) error { return s.Read(f) }
 
-// control runs the user's Control function, if there is one.
-func control(ctx context.Context, f Control, n Network, family int, address string, fd int) error {
+// callControl runs the user's Control function, if there is one, for the
+// socket s that fd is to own.
+func (fd *FD) callControl(ctx context.Context, f Control, address string, s int) error {
 	if f == nil {
 		return nil
 	}
-	return f(ctx, n.control(family == unix.AF_INET6), address, newSocket(fd))
+	return f(ctx, fd.network.control(fd.family == unix.AF_INET6), address, newSocket(s))
 }

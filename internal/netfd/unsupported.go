@@ -5,7 +5,7 @@ package netfd
 import (
 	"context"
 	"errors"
-	"syscall"
+	"net"
 	"time"
 
 	"github.com/moor-net/moor/runtime"
@@ -14,23 +14,23 @@ import (
 // Systems without sockets here: making one is refused, so no method of FD is
 // ever called. They exist so that the layers above compile.
 
-// Control sees a socket after it was made and before it is bound.
-type Control func(ctx context.Context, network, address string, c syscall.RawConn) error
-
-// ListenOptions are a TCP listener's.
-type ListenOptions struct {
-	Control   Control
-	MPTCP     bool
-	Backlog   int
-	ReusePort bool
-	KeepAlive KeepAlive
-}
-
 func DialTCP(context.Context, *runtime.Runtime, Network, *Inet, *Inet, bool, Control) (*FD, error) {
 	return nil, errors.ErrUnsupported
 }
 
 func ListenTCP(context.Context, *runtime.Runtime, Network, *Inet, ListenOptions) (*FD, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func DialUDP(context.Context, *runtime.Runtime, Network, *Inet, *Inet, Control) (*FD, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func ListenUDP(context.Context, *runtime.Runtime, Network, *Inet, ListenOptions) (*FD, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func ListenMulticastUDP(context.Context, *runtime.Runtime, Network, *net.Interface, *Inet) (*FD, error) {
 	return nil, errors.ErrUnsupported
 }
 

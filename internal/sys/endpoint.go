@@ -3,7 +3,6 @@ package sys
 import (
 	"net"
 	"net/netip"
-	"strconv"
 )
 
 // An Endpoint is an internet address and port in 24 bytes, as connections
@@ -36,15 +35,7 @@ func (e Endpoint) Port() uint16 { return e.port }
 
 // Zone returns the zone's name as package net gives it: the interface's name,
 // or its index in decimal when no interface has it.
-func (e Endpoint) Zone() string {
-	if e.zone == 0 {
-		return ""
-	}
-	if ifi, err := net.InterfaceByIndex(int(e.zone)); err == nil {
-		return ifi.Name
-	}
-	return strconv.Itoa(int(e.zone))
-}
+func (e Endpoint) Zone() string { return zones.name(e.zone) }
 
 // AddrPort returns e as netip has it.
 func (e Endpoint) AddrPort() netip.AddrPort {
@@ -73,22 +64,23 @@ type udpAddr struct {
 	ip [16]byte
 }
 
+func (a *tcpAddr) set(e Endpoint) *net.TCPAddr {
+	a.ip = e.ip
+	a.IP, a.Port, a.Zone = a.ip[:e.ipLen():e.ipLen()], int(e.port), e.Zone()
+	return &a.TCPAddr
+}
+
+func (a *udpAddr) set(e Endpoint) *net.UDPAddr {
+	a.ip = e.ip
+	a.IP, a.Port, a.Zone = a.ip[:e.ipLen():e.ipLen()], int(e.port), e.Zone()
+	return &a.UDPAddr
+}
+
 func (e Endpoint) ipLen() int {
 	if e.family == 4 {
 		return 4
 	}
 	return 16
-}
-
-// TCPAddr returns e as package net has it, nil for no address. It allocates
-// once.
-func (e Endpoint) TCPAddr() *net.TCPAddr {
-	if e.family == 0 {
-		return nil
-	}
-	a := &tcpAddr{ip: e.ip}
-	a.IP, a.Port, a.TCPAddr.Zone = a.ip[:e.ipLen():e.ipLen()], int(e.port), e.Zone()
-	return &a.TCPAddr
 }
 
 // UDPAddr returns e as package net has it, nil for no address. It allocates
@@ -97,7 +89,32 @@ func (e Endpoint) UDPAddr() *net.UDPAddr {
 	if e.family == 0 {
 		return nil
 	}
-	a := &udpAddr{ip: e.ip}
-	a.IP, a.Port, a.UDPAddr.Zone = a.ip[:e.ipLen():e.ipLen()], int(e.port), e.Zone()
-	return &a.UDPAddr
+	return new(udpAddr).set(e)
+}
+
+// HeldTCPAddr returns e as a *net.TCPAddr in an interface that can be pointed
+// to, nil for no address. It allocates once.
+func (e Endpoint) HeldTCPAddr() *net.Addr {
+	if e.family == 0 {
+		return nil
+	}
+	a := new(struct {
+		tcpAddr
+		held net.Addr
+	})
+	a.held = a.set(e)
+	return &a.held
+}
+
+// HeldUDPAddr is HeldTCPAddr for a *net.UDPAddr.
+func (e Endpoint) HeldUDPAddr() *net.Addr {
+	if e.family == 0 {
+		return nil
+	}
+	a := new(struct {
+		udpAddr
+		held net.Addr
+	})
+	a.held = a.set(e)
+	return &a.held
 }

@@ -2,25 +2,7 @@
 
 package sys
 
-import (
-	"syscall"
-	"unsafe"
-)
-
-// bulk is the size from which a copy between user and kernel takes long
-// enough (tens of microseconds) that the scheduler should know: a stopping
-// collector would otherwise wait for it.
-const bulk = 128 << 10
-
-// zero is what an empty slice points to; the kernel does not look at it.
-var zero byte
-
-func base(p []byte) unsafe.Pointer {
-	if len(p) == 0 {
-		return unsafe.Pointer(&zero)
-	}
-	return unsafe.Pointer(&p[0])
-}
+import "syscall"
 
 // Read reads from fd into p: see read(2). The raw call is sound because fd is
 // non-blocking; p is kept alive by being an argument of the call.

@@ -4,7 +4,7 @@ package sys
 
 import (
 	"net"
-	"strconv"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,22 +62,28 @@ func EndpointFromIP(family int, ip net.IP, port int, zone string) (Endpoint, err
 		if ip6 == nil {
 			return Endpoint{}, &net.AddrError{Err: "non-IPv6 address", Addr: ip.String()}
 		}
-		return Endpoint{family: 6, port: uint16(port), ip: [16]byte(ip6), zone: zoneIndex(zone)}, nil
+		return Endpoint{family: 6, port: uint16(port), ip: [16]byte(ip6), zone: zones.index(zone)}, nil
 	}
 	return Endpoint{}, &net.AddrError{Err: "invalid address family", Addr: ip.String()}
 }
 
-// zoneIndex returns the index of the interface that a zone names, zero when
-// none is named or it is unknown.
-func zoneIndex(zone string) uint32 {
-	if zone == "" {
-		return 0
+// EndpointFromAddrPort is EndpointFromIP for an address that is valid. Package
+// net knows no wildcard among these but the one of the socket's own family.
+func EndpointFromAddrPort(family int, ap netip.AddrPort) (Endpoint, error) {
+	addr := ap.Addr()
+	switch family {
+	case unix.AF_INET:
+		if !addr.Is4() && !addr.Is4In6() {
+			return Endpoint{}, &net.AddrError{Err: "non-IPv4 address", Addr: addr.String()}
+		}
+		e := Endpoint{family: 4, port: ap.Port()}
+		ip4 := addr.As4()
+		copy(e.ip[:], ip4[:])
+		return e, nil
+	case unix.AF_INET6:
+		return Endpoint{family: 6, port: ap.Port(), ip: addr.As16(), zone: zones.index(addr.Zone())}, nil
 	}
-	if ifi, err := net.InterfaceByName(zone); err == nil {
-		return uint32(ifi.Index)
-	}
-	n, _ := strconv.Atoi(zone)
-	return uint32(n)
+	return Endpoint{}, &net.AddrError{Err: "invalid address family", Addr: addr.String()}
 }
 
 // LocalEndpoint asks the kernel for the socket's own address: getsockname(2).

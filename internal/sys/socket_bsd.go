@@ -8,11 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RawAddr is room for any socket address.
+// RawAddr is any socket address. The zero RawAddr is none, and room for one.
 type RawAddr struct{ sa unix.Sockaddr }
 
 // Endpoint returns the internet address in a, or none.
 func (a *RawAddr) Endpoint() Endpoint { return EndpointOf(a.sa) }
+
+// SetEndpoint makes a the internet address e, which is not none.
+func (a *RawAddr) SetEndpoint(e Endpoint) { a.sa = e.Sockaddr() }
+
+// Invalidate makes a an address that every system call refuses with EINVAL.
+func (a *RawAddr) Invalidate() { a.sa = &unix.SockaddrInet4{Port: -1} }
 
 // Socket opens a non-blocking, close-on-exec socket: see socket(2). The flags
 // are set afterwards; ForkLock keeps a child from inheriting the descriptor in

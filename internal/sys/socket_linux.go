@@ -19,9 +19,9 @@ func Socket(family, sotype, proto int) (int, error) {
 // being an argument of the call.
 func Accept(fd int, addr *RawAddr) (int, syscall.Errno) {
 	for {
-		size := uint32(unix.SizeofSockaddrAny)
+		addr.size = unix.SizeofSockaddrAny
 		n, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&addr.any)),
-			uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+			uintptr(unsafe.Pointer(&addr.size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 		if errno == 0 {
 			return int(n), 0
 		}

@@ -4,17 +4,24 @@ package sys
 
 import (
 	"errors"
+	"net/netip"
 	"syscall"
 )
 
 // On systems without a selector no descriptor ever reaches these functions:
 // netpoll.New refuses first. They exist so that the layers above compile.
 
-// RawAddr is room for a socket address.
+// RawAddr is any socket address.
 type RawAddr struct{}
 
 // Endpoint returns no address.
 func (*RawAddr) Endpoint() Endpoint { return Endpoint{} }
+
+// SetEndpoint does nothing.
+func (*RawAddr) SetEndpoint(Endpoint) {}
+
+// Invalidate does nothing.
+func (*RawAddr) Invalidate() {}
 
 // AcceptName is the name of the call in errors.
 const AcceptName = "accept"
@@ -29,4 +36,13 @@ func LocalEndpoint(int) Endpoint                { return Endpoint{} }
 func EndpointFromIP(family int, ip []byte, port int, zone string) (Endpoint, error) {
 	return Endpoint{}, errors.ErrUnsupported
 }
-func Dup(int) (int, error) { return -1, errors.ErrUnsupported }
+func EndpointFromAddrPort(family int, ap netip.AddrPort) (Endpoint, error) {
+	return Endpoint{}, errors.ErrUnsupported
+}
+func RecvFrom(int, []byte, *RawAddr) (int, syscall.Errno) { return 0, syscall.EINVAL }
+func SendTo(int, []byte, *RawAddr) syscall.Errno          { return syscall.EINVAL }
+func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags int, errno syscall.Errno) {
+	return 0, 0, 0, syscall.EINVAL
+}
+func SendMsg(fd int, p, oob []byte, addr *RawAddr) (int, syscall.Errno) { return 0, syscall.EINVAL }
+func Dup(int) (int, error)                                              { return -1, errors.ErrUnsupported }

@@ -1,0 +1,193 @@
+package conn_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/listener"
+)
+
+// udpConn is what package net's UDP connections and ours have in common.
+type udpConn interface {
+	net.Conn
+	syscall.Conn
+	ReadFrom([]byte) (int, net.Addr, error)
+	ReadFromUDP([]byte) (int, *net.UDPAddr, error)
+	ReadFromUDPAddrPort([]byte) (int, netip.AddrPort, error)
+	ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error)
+	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error)
+	WriteTo([]byte, net.Addr) (int, error)
+	WriteToUDP([]byte, *net.UDPAddr) (int, error)
+	WriteToUDPAddrPort([]byte, netip.AddrPort) (int, error)
+	WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error)
+	WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oobn int, err error)
+	SetReadBuffer(int) error
+	SetWriteBuffer(int) error
+	File() (*os.File, error)
+}
+
+var (
+	_ udpConn = (*net.UDPConn)(nil)
+	_ udpConn = (*conn.UDPConn)(nil)
+)
+
+// A stack is package net or this library: tests run the same on both and
+// compare.
+type stack struct {
+	name         string
+	dial         func(network, address string) (net.Conn, error)
+	dialFrom     func(laddr net.Addr, network, address string) (net.Conn, error)
+	listenPacket func(network, address string) (net.PacketConn, error)
+	dialUDP      func(network string, laddr, raddr *net.UDPAddr) (udpConn, error)
+	listenUDP    func(network string, laddr *net.UDPAddr) (udpConn, error)
+	multicast    func(network string, ifi *net.Interface, gaddr *net.UDPAddr) (udpConn, error)
+	zeroUDP      udpConn
+}
+
+var std = stack{
+	name: "std",
+	dial: net.Dial,
+	dialFrom: func(laddr net.Addr, network, address string) (net.Conn, error) {
+		return (&net.Dialer{LocalAddr: laddr}).Dial(network, address)
+	},
+	listenPacket: net.ListenPacket,
+	dialUDP: func(network string, laddr, raddr *net.UDPAddr) (udpConn, error) {
+		return orNil[udpConn](net.DialUDP(network, laddr, raddr))
+	},
+	listenUDP: func(network string, laddr *net.UDPAddr) (udpConn, error) {
+		return orNil[udpConn](net.ListenUDP(network, laddr))
+	},
+	multicast: func(network string, ifi *net.Interface, gaddr *net.UDPAddr) (udpConn, error) {
+		return orNil[udpConn](net.ListenMulticastUDP(network, ifi, gaddr))
+	},
+	zeroUDP: new(net.UDPConn),
+}
+
+var ours = stack{
+	name: "ours",
+	dial: conn.Dial,
+	dialFrom: func(laddr net.Addr, network, address string) (net.Conn, error) {
+		return (&conn.Dialer{LocalAddr: laddr}).Dial(network, address)
+	},
+	listenPacket: listener.ListenPacket,
+	dialUDP: func(network string, laddr, raddr *net.UDPAddr) (udpConn, error) {
+		return orNil[udpConn](conn.DialUDP(network, laddr, raddr))
+	},
+	listenUDP: func(network string, laddr *net.UDPAddr) (udpConn, error) {
+		return orNil[udpConn](conn.ListenUDP(network, laddr))
+	},
+	multicast: func(network string, ifi *net.Interface, gaddr *net.UDPAddr) (udpConn, error) {
+		return orNil[udpConn](conn.ListenMulticastUDP(network, ifi, gaddr))
+	},
+	zeroUDP: new(conn.UDPConn),
+}
+
+// orNil keeps a nil pointer from becoming an interface that is not nil.
+func orNil[I any, T any](c T, err error) (I, error) {
+	if err != nil {
+		var none I
+		return none, err
+	}
+	return any(c).(I), nil
+}
+
+// A transcript is what a scenario saw on one stack.
+type transcript struct {
+	t     *testing.T
+	lines []string
+	names *strings.Replacer
+}
+
+// rename lets a text appear under another name: addresses differ between runs.
+func (tr *transcript) rename(text, name string) { tr.names = strings.NewReplacer(text, name) }
+
+func (tr *transcript) add(format string, args ...any) {
+	for i, a := range args {
+		if err, ok := a.(error); ok {
+			args[i] = describe(err)
+		}
+	}
+	line := fmt.Sprintf(format, args...)
+	if tr.names != nil {
+		line = tr.names.Replace(line)
+	}
+	tr.lines = append(tr.lines, line)
+}
+
+// describe writes down all of an error that a program can see.
+func describe(err error) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q", err)
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		fmt.Fprintf(&b, " > %T", e)
+		if op, ok := e.(*net.OpError); ok {
+			fmt.Fprintf(&b, "{%s %s %T %T}", op.Op, op.Net, op.Source, op.Addr)
+		}
+	}
+	var ne net.Error
+	if errors.As(err, &ne) {
+		fmt.Fprintf(&b, " timeout=%v", ne.Timeout())
+	}
+	fmt.Fprintf(&b, " closed=%v", errors.Is(err, net.ErrClosed))
+	// The type of an address in errors is no exported one.
+	return strings.NewReplacer("net.addrPortUDPAddr", "addrPort", "conn.addrPort", "addrPort").Replace(b.String())
+}
+
+// same runs a scenario on both stacks and compares what it saw.
+func same(t *testing.T, scenario func(t *testing.T, s stack, tr *transcript)) {
+	t.Helper()
+	var got [2][]string
+	for i, s := range []stack{std, ours} {
+		tr := &transcript{t: t}
+		scenario(t, s, tr)
+		got[i] = tr.lines
+	}
+	if len(got[0]) == 0 {
+		t.Error("the scenario saw nothing")
+	}
+	for i := range max(len(got[0]), len(got[1])) {
+		var a, b string
+		if i < len(got[0]) {
+			a = got[0][i]
+		}
+		if i < len(got[1]) {
+			b = got[1][i]
+		}
+		if a != b {
+			t.Errorf("line %d\n std: %s\nours: %s", i, a, b)
+		}
+	}
+}
+
+func loopback(network string) *net.UDPAddr {
+	if network == "udp6" {
+		return &net.UDPAddr{IP: net.IPv6loopback}
+	}
+	return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
+}
+
+// open fails the test on an error and closes c with it.
+func open[C interface{ Close() error }](c C, err error) func(testing.TB) C {
+	return func(t testing.TB) C {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+}
+
+var past = time.Unix(1, 0)
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

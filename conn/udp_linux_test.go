@@ -1,0 +1,140 @@
+package conn_test
+
+import (
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
+
+	"github.com/moor-net/moor/conn"
+)
+
+// Options of a multicast socket, and what it receives, are std's.
+func TestMulticastIsStds(t *testing.T) {
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Skip("no interface lo: ", err)
+	}
+	groups := map[string]*net.UDPAddr{
+		"udp4": {IP: net.IPv4(224, 0, 0, 254)},
+		"udp":  {IP: net.IPv4(224, 0, 0, 254)},
+		"udp6": {IP: net.ParseIP("ff01::114")},
+	}
+	same(t, func(t *testing.T, s stack, tr *transcript) {
+		for _, network := range sortedKeys(groups) {
+			for _, ifi := range []*net.Interface{lo, nil} {
+				c, err := s.multicast(network, ifi, groups[network])
+				tr.add("%s on %v: %v", network, ifi, err)
+				if err != nil {
+					continue
+				}
+				defer c.Close()
+				local := c.LocalAddr().(*net.UDPAddr)
+				tr.add("%v %d", local.IP, len(local.IP))
+				control(t, c, func(fd int) {
+					reuse, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR)
+					broadcast, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST)
+					loop, _ := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP)
+					on, err := unix.GetsockoptInet4Addr(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF)
+					tr.add("%d %d %d %v %v", reuse, broadcast, loop, on, err)
+					loop, err = unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP)
+					on6, err6 := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF)
+					tr.add("%d %v %d %v", loop, err, on6, err6)
+				})
+				if network == "udp6" || ifi == nil {
+					continue
+				}
+				out := open(net.ListenUDP("udp4", loopback("udp4")))(t)
+				if err := ipv4.NewPacketConn(out).SetMulticastInterface(lo); err != nil {
+					t.Fatal(err)
+				}
+				n, err := out.WriteTo([]byte("to the group"), &net.UDPAddr{IP: groups[network].IP, Port: local.Port})
+				tr.add("sent %d %v", n, err)
+				if err != nil {
+					continue
+				}
+				buf := make([]byte, 100)
+				c.SetReadDeadline(time.Now().Add(10 * time.Second))
+				n, from, err := c.ReadFrom(buf)
+				tr.add("received %q from %v %v", buf[:n], fmt.Sprint(from) == out.LocalAddr().String(), err)
+			}
+		}
+	})
+}
+
+// Control messages travel in both directions.
+func TestUDPControlMessages(t *testing.T) {
+	same(t, func(t *testing.T, s stack, tr *transcript) {
+		in := open(s.listenUDP("udp4", loopback("udp4")))(t)
+		out := open(s.listenUDP("udp4", loopback("udp4")))(t)
+		control(t, in, func(fd int) {
+			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTTL, 1)
+		})
+		in.SetDeadline(time.Now().Add(10 * time.Second))
+		oob := (&ipv4.ControlMessage{Src: net.IPv4(127, 0, 0, 1)}).Marshal()
+		ttl := unix.CmsgSpace(4)
+		oob = append(oob, make([]byte, ttl)...)
+		setTTL(oob[len(oob)-ttl:], 42)
+		n, oobn, err := out.WriteMsgUDP([]byte("data"), oob, in.LocalAddr().(*net.UDPAddr))
+		tr.add("%d %d of %d, %v", n, oobn, len(oob), err)
+		buf, room := make([]byte, 10), make([]byte, 200)
+		n, oobn, flags, _, err := in.ReadMsgUDP(buf, room)
+		var cm ipv4.ControlMessage
+		cm.Parse(room[:oobn])
+		tr.add("%q %d %#x %v %v", buf[:n], oobn, flags, cm.String(), err)
+		if cm.TTL != 42 {
+			t.Errorf("%s: TTL %d", s.name, cm.TTL)
+		}
+		// Without room they are cut, and the flags say so.
+		out.WriteMsgUDP([]byte("data"), oob, in.LocalAddr().(*net.UDPAddr))
+		n, oobn, flags, _, err = in.ReadMsgUDP(buf, room[:8])
+		tr.add("%q %d %#x %v", buf[:n], oobn, flags, err)
+	})
+}
+
+func setTTL(b []byte, ttl byte) {
+	b[0] = byte(unix.CmsgLen(4))
+	b[8], b[12] = unix.IPPROTO_IP, unix.IP_TTL
+	b[16] = ttl
+}
+
+// A link-local sender has its zone's name, which is not looked up each time.
+func TestUDPZone(t *testing.T) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var local *net.UDPAddr
+	for _, ifi := range interfaces {
+		addrs, _ := ifi.Addrs()
+		for _, a := range addrs {
+			if in, ok := a.(*net.IPNet); ok && in.IP.IsLinkLocalUnicast() && in.IP.To4() == nil && ifi.Flags&net.FlagUp != 0 {
+				local = &net.UDPAddr{IP: in.IP, Zone: ifi.Name}
+			}
+		}
+	}
+	if local == nil {
+		t.Skip("no interface has a link-local IPv6 address")
+	}
+	c := open(conn.ListenUDP("udp6", local))(t)
+	self := c.LocalAddr().(*net.UDPAddr)
+	if self.Zone != local.Zone {
+		t.Fatalf("local address %v", self)
+	}
+	b, to := make([]byte, 10), self.AddrPort()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := c.WriteToUDPAddrPort(b, to); err != nil {
+			t.Fatal(err)
+		}
+		if _, from, err := c.ReadFromUDPAddrPort(b); err != nil || from != to {
+			t.Fatalf("from %v, want %v, %v", from, to, err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

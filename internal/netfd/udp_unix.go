@@ -1,0 +1,33 @@
+//go:build unix
+
+package netfd
+
+import (
+	"context"
+	"net"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moor-net/moor/runtime"
+)
+
+// DialUDP makes a socket that exchanges datagrams with raddr alone, from laddr
+// unless that is nil.
+func DialUDP(ctx context.Context, rt *runtime.Runtime, n Network, laddr, raddr *Inet, ctl Control) (*FD, error) {
+	return dial(ctx, rt, inetKind(n, laddr, raddr, false, 0), laddr.address(), raddr, ctl)
+}
+
+// ListenUDP makes a socket that receives datagrams at laddr.
+func ListenUDP(ctx context.Context, rt *runtime.Runtime, n Network, laddr *Inet, opts ListenOptions) (*FD, error) {
+	return listen(ctx, rt, inetKind(n, laddr, nil, true, 0), laddr, opts)
+}
+
+// wildcardOf returns all addresses of the host in place of a's.
+func (a *Inet) wildcardOf(family int) *Inet {
+	all := *a
+	all.IP = net.IPv6unspecified
+	if family == unix.AF_INET {
+		all.IP = net.IPv4zero
+	}
+	return &all
+}
