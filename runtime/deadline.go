@@ -1,13 +1,11 @@
 package runtime
 
 import (
-	"net"
 	"os"
 	"time"
 
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/wheel"
-	"github.com/moor-net/moor/netpoll"
 )
 
 // Setting a deadline stores a number. Only a call that is blocked has an entry
@@ -52,7 +50,7 @@ func (fd *FD) setSide(s *side, at int64) {
 		return
 	}
 	if at <= mono.Now() {
-		s.rouse(0)
+		fd.post(s.rouse(0))
 	} else {
 		fd.arm(s, at)
 	}
@@ -64,44 +62,6 @@ func (s *side) expired() error {
 		return os.ErrDeadlineExceeded
 	}
 	return nil
-}
-
-// wait puts the caller to sleep until s is ready. It returns the error that
-// ends the wait otherwise.
-func (fd *FD) wait(s *side) error {
-	for s.announce() {
-		if fd.mu.Closed() {
-			s.withdraw()
-			return net.ErrClosed
-		}
-		if at := s.deadline.Load(); at != 0 {
-			if at <= mono.Now() {
-				s.withdraw()
-				return os.ErrDeadlineExceeded
-			}
-			fd.arm(s, at)
-		}
-		if netpoll.NeedsRearm {
-			fd.rearm(s)
-		}
-		s.sleep()
-		// Woken by an event, Close, or a deadline that has passed or was
-		// moved meanwhile: the next round tells.
-	}
-	if fd.mu.Closed() {
-		return net.ErrClosed
-	}
-	return nil
-}
-
-// rearm asks for the event that ends a wait for s. It comes after announce: at
-// once if s became ready before.
-func (fd *FD) rearm(s *side) {
-	ready := netpoll.Readable
-	if s == &fd.w {
-		ready = netpoll.Writable
-	}
-	fd.binding.Rearm(ready) // fails only when the loop has ended
 }
 
 // timer returns the side's wheel entry, making both at the first use.

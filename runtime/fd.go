@@ -123,8 +123,8 @@ func (fd *FD) shut() bool {
 	if !fd.mu.Close() {
 		return false
 	}
-	fd.r.rouse(0)
-	fd.w.rouse(0)
+	fd.post(fd.r.rouse(0))
+	fd.post(fd.w.rouse(0))
 	return true
 }
 
@@ -172,10 +172,14 @@ func (fd *FD) deliver(r netpoll.Ready) {
 		bits |= pressing
 	}
 	if r&netpoll.Readable != 0 {
-		fd.r.rouse(bits)
+		if n := fd.r.rouse(bits); n != nil {
+			n.run()
+		}
 	}
 	if r&netpoll.Writable != 0 {
-		fd.w.rouse(ready)
+		if n := fd.w.rouse(ready); n != nil {
+			n.run()
+		}
 	}
 }
 

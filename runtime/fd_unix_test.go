@@ -36,6 +36,12 @@ func start(t testing.TB, loops int) *Runtime {
 // pair returns two connected streams on rt.
 func pair(t testing.TB, rt *Runtime) (a, b *FD) {
 	t.Helper()
+	return pairOn(t, rt, rt)
+}
+
+// pairOn is pair with the ends on two Runtimes.
+func pairOn(t testing.TB, rts ...*Runtime) (a, b *FD) {
+	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +50,7 @@ func pair(t testing.TB, rt *Runtime) (a, b *FD) {
 	for i, s := range fds {
 		unix.CloseOnExec(s)
 		unix.SetNonblock(s, true)
-		if err := ends[i].Init(rt, s, Stream); err != nil {
+		if err := ends[i].Init(rts[i], s, Stream); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -337,7 +343,7 @@ func TestShutdownWaitsForConnections(t *testing.T) {
 
 func TestShutdownClosesWhatIsLeftWhenTimeIsUp(t *testing.T) {
 	rt := start(t, 2)
-	a, _ := pair(t, rt)
+	a, _ := pairOn(t, rt, start(t, 1)) // a peer that is closed too could be seen first
 	got := make(chan error)
 	go func() { _, err := a.Read(make([]byte, 1)); got <- err }()
 	waitFor(t, &a.r)

@@ -20,7 +20,7 @@ import (
 )
 
 // A Loop waits for the events of the FDs that belong to it and wakes their
-// waiters. Nothing of a user's runs on it.
+// waiters. It is one goroutine; what else runs on it must not block.
 type Loop struct {
 	rt    *Runtime
 	index int
@@ -32,6 +32,8 @@ type Loop struct {
 	wheel wheel.Wheel[*side]
 	next  int64               // what timer is set to: when the loop looks at the wheel
 	timer *registration.Timer // registered with poll under timerToken
+
+	queue queue // registered with poll under queueToken
 
 	counters
 }
@@ -54,12 +56,19 @@ func newLoop(rt *Runtime, index int) (*Loop, error) {
 		poll.Close()
 		return nil, err
 	}
+	if err := l.queue.init(poll); err != nil {
+		poll.Close()
+		return nil, err
+	}
 	return l, nil
 }
 
-// timerToken is the token of the loop's timer; those of FDs are their slots'
-// handles, which are never zero.
-const timerToken = netpoll.Token(0)
+// Tokens of the loop's own sources. Those of FDs are their slots' handles,
+// whose upper half is never zero.
+const (
+	timerToken = netpoll.Token(0)
+	queueToken = netpoll.Token(1)
+)
 
 // attach takes fd in.
 func (l *Loop) attach(fd *FD) error {
@@ -145,6 +154,7 @@ func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
 // run is the loop's goroutine. It ends when the Poll is closed.
 func (l *Loop) run() {
 	defer close(l.done)
+	defer l.queue.end()
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
 	events := netpoll.NewEvents(eventsPerTurn)
 	for {
@@ -156,9 +166,14 @@ func (l *Loop) run() {
 			}
 			return
 		}
+		jobs := false
 		for ev := range events.All() {
-			if ev.Token() == timerToken {
+			switch ev.Token() {
+			case timerToken:
 				l.expire()
+				continue
+			case queueToken:
+				jobs = true // after the events, whose FDs they may concern
 				continue
 			}
 			p := l.table.Get(slots.Handle(ev.Token()))
@@ -170,6 +185,9 @@ func (l *Loop) run() {
 			if fd := p.Load(); fd != nil {
 				fd.deliver(ev.Readiness())
 			}
+		}
+		if jobs {
+			l.queue.run()
 		}
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
@@ -194,7 +212,9 @@ func (l *Loop) expire() {
 		switch at := s.deadline.Load(); {
 		case at == 0:
 		case at <= now:
-			s.rouse(0)
+			if n := s.rouse(0); n != nil {
+				l.post(&n.job)
+			}
 		default:
 			l.wheel.Add(t, at)
 		}

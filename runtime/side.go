@@ -1,9 +1,6 @@
 package runtime
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // A side is one direction of an FD: what is known about its readiness, who
 // waits for it, and until when. One operation at a time uses a side, since an
@@ -16,8 +13,8 @@ import (
 //	         the bit was last cleared, or the last try left something over.
 //	         An operation clears it before its system call, so an event that
 //	         comes during the call is not lost.
-//	waiting  a goroutine sleeps on wake, or is about to. Whoever clears the bit
-//	         owes exactly one wake.Done.
+//	waiting  who is to be woken. Whoever clears the bit owes exactly one wake,
+//	         and nobody else touches who until that was paid.
 //	pressing half-close, hang-up, error or urgent data was reported. From then
 //	         on a short read does not mean drained: there may be no other
 //	         event. The bit is never cleared.
@@ -27,7 +24,7 @@ import (
 //	         alive after Close. The bit is never cleared.
 type side struct {
 	deadline atomic.Int64 // moment on mono's scale, zero for none
-	wake     sync.WaitGroup
+	who      *waiter      // valid while waiting is set; see there
 	state    atomic.Uint32
 }
 
@@ -50,32 +47,37 @@ func (s *side) take() bool {
 // keep says that the next operation is worth trying too.
 func (s *side) keep() { s.state.Or(ready) }
 
-// rouse sets bits and wakes the waiter, if there is one.
-func (s *side) rouse(bits uint32) {
+// rouse sets bits and wakes the waiter. A goroutine is woken here; a Notice is
+// returned, for the caller to run it where that is right.
+func (s *side) rouse(bits uint32) *Notice {
 	for {
 		old := s.state.Load()
 		next := (old | bits) &^ waiting
 		if next == old {
-			return
+			return nil
 		}
-		if s.state.CompareAndSwap(old, next) {
-			if old&waiting != 0 {
-				s.wake.Done()
-			}
-			return
+		if !s.state.CompareAndSwap(old, next) {
+			continue
 		}
+		if old&waiting == 0 {
+			return nil
+		}
+		w := s.who
+		if w.notice != nil {
+			return w.notice
+		}
+		w.asleep.Done()
+		return nil
 	}
 }
 
-// announce makes the caller the waiter, unless the side is ready. After it
-// reported true, the caller checks once more whatever else would end the wait
-// and then calls sleep, or withdraw.
-func (s *side) announce() bool {
-	s.wake.Add(1)
+// announce makes w the waiter, unless the side is ready. After it reported
+// true, the caller checks once more whatever else would end the wait.
+func (s *side) announce(w *waiter) bool {
+	s.who = w
 	for {
 		old := s.state.Load()
 		if old&ready != 0 {
-			s.wake.Done()
 			return false
 		}
 		if s.state.CompareAndSwap(old, old|waiting) {
@@ -84,12 +86,16 @@ func (s *side) announce() bool {
 	}
 }
 
-// sleep waits for a rouse that came after announce.
-func (s *side) sleep() { s.wake.Wait() }
-
-// withdraw ends the wait that announce began. If someone has taken the waiting
-// bit already their Done is on its way and is waited for.
-func (s *side) withdraw() {
-	s.rouse(0)
-	s.wake.Wait()
+// withdraw takes the waiter back that announce put there. It reports false
+// when somebody else has cleared the bit, whose wake is then on its way.
+func (s *side) withdraw() bool {
+	for {
+		old := s.state.Load()
+		if old&waiting == 0 {
+			return false
+		}
+		if s.state.CompareAndSwap(old, old&^waiting) {
+			return true
+		}
+	}
 }

@@ -7,10 +7,19 @@ import (
 	"testing"
 )
 
+// sleep announces w and waits for a rouse, unless the side is ready.
+func (s *side) sleep(w *waiter) {
+	w.asleep.Add(1)
+	if !s.announce(w) {
+		w.asleep.Done()
+	}
+	w.asleep.Wait()
+}
+
 func TestAnnounceIsRefusedWhenReady(t *testing.T) {
 	var s side
 	s.keep()
-	if s.announce() {
+	if s.announce(new(waiter)) {
 		t.Fatal("a ready side lets its operation sleep")
 	}
 	if !s.take() || s.take() {
@@ -20,27 +29,34 @@ func TestAnnounceIsRefusedWhenReady(t *testing.T) {
 
 func TestRouseBeforeSleepIsNotLost(t *testing.T) {
 	var s side
+	w := new(waiter)
 	for range 1000 {
-		if !s.announce() {
+		w.asleep.Add(1)
+		if !s.announce(w) {
 			t.Fatal("announce refused")
 		}
 		s.rouse(0)
-		s.sleep() // would hang
+		w.asleep.Wait() // would hang
 	}
 }
 
-func TestWithdrawAfterRouseLeavesNothing(t *testing.T) {
+func TestWithdrawTellsWhetherAWakeIsOnItsWay(t *testing.T) {
 	var s side
+	w := new(waiter)
 	for i := range 1000 {
-		if !s.announce() {
-			t.Fatal("announce refused")
-		}
+		w.asleep.Add(1)
+		s.announce(w)
 		if i%2 == 0 {
 			s.rouse(0)
 		}
-		s.withdraw()
+		if mine := s.withdraw(); mine != (i%2 == 1) {
+			t.Fatalf("withdraw = %v", mine)
+		} else if mine {
+			w.asleep.Done()
+		}
+		w.asleep.Wait()
 		if st := s.state.Load(); st != 0 {
-			t.Fatalf("state %b after withdraw", st)
+			t.Fatalf("state %b afterwards", st)
 		}
 	}
 }
@@ -87,16 +103,10 @@ func TestNoWakeUpIsLost(t *testing.T) {
 			<-taken
 		}
 	})
+	w := new(waiter)
 	for range rounds {
 		for !s.take() {
-			if !s.announce() {
-				continue
-			}
-			if rand.IntN(8) == 0 {
-				s.withdraw()
-			} else {
-				s.sleep()
-			}
+			s.sleep(w)
 		}
 		taken <- struct{}{}
 	}

@@ -142,6 +142,26 @@ func (m *Mutex) Lock(side Side) bool {
 	}
 }
 
+// TryLock is Lock for a caller that does not wait. It reports whether it took
+// the lock, and whether the Mutex is open.
+func (m *Mutex) TryLock(side Side) (taken, open bool) {
+	for {
+		old := m.state.Load()
+		if old&closed != 0 {
+			return false, false
+		}
+		if old&side.locked() != 0 {
+			return false, true
+		}
+		if old&refs == refs {
+			panic(full)
+		}
+		if m.state.CompareAndSwap(old, (old|side.locked())+ref) {
+			return true, true
+		}
+	}
+}
+
 // Unlock gives the side's lock and its reference back and wakes one waiter.
 // Like Unref it reports true to the last user of a closed Mutex.
 func (m *Mutex) Unlock(side Side) bool {

@@ -46,6 +46,24 @@ func TestClosedMutexRefusesEverything(t *testing.T) {
 	}
 }
 
+func TestTryLockDoesNotWait(t *testing.T) {
+	var m Mutex
+	if taken, open := m.TryLock(Read); !taken || !open {
+		t.Fatal("a free lock is not taken")
+	}
+	if taken, open := m.TryLock(Read); taken || !open {
+		t.Fatal("a held lock is taken")
+	}
+	if taken, _ := m.TryLock(Write); !taken {
+		t.Fatal("the other lock is not taken")
+	}
+	m.Unlock(Read)
+	m.Close()
+	if taken, open := m.TryLock(Read); taken || open {
+		t.Fatal("a closed mutex lets someone in")
+	}
+}
+
 func TestReadAndWriteLocksAreIndependent(t *testing.T) {
 	var m Mutex
 	m.Lock(Read)

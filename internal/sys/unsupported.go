@@ -46,3 +46,4 @@ func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags i
 }
 func SendMsg(fd int, p, oob []byte, addr *RawAddr) (int, syscall.Errno) { return 0, syscall.EINVAL }
 func Dup(int) (int, error)                                              { return -1, errors.ErrUnsupported }
+func Readable(int) bool                                                 { return true }

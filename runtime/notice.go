@@ -1,0 +1,141 @@
+package runtime
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+
+	"github.com/moor-net/moor/internal/fdmutex"
+	"github.com/moor-net/moor/internal/sys"
+)
+
+// A Notice waits for an FD without a goroutine: once a read would not block,
+// F is called on the FD's loop. It may be used again after F was called, for
+// the same FD or another; it must not be copied.
+type Notice struct {
+	// F is called with nil when there is data, the end of the stream, an
+	// error to read, or a connection to accept; with net.ErrClosed once the
+	// FD is closed; with os.ErrDeadlineExceeded when the read deadline has
+	// passed. It must not block: all other FDs of the loop wait for it.
+	F func(error)
+
+	state  atomic.Uint32
+	waiter waiter // points back to the Notice
+	job    job    // likewise; for a loop's queue
+	fd     *FD
+}
+
+// States of a Notice. From armed, one party moves it on: the loop, which then
+// calls F, or CancelRead.
+const (
+	idle = iota
+	armed
+	canceled
+)
+
+// ErrBusy is returned when a read, or another Notice, is in progress.
+var ErrBusy = errors.New("runtime: a read is in progress")
+
+// NotifyRead arranges for n.F to be called once. It is exact: F is not called
+// with nil while a read would block, and it is called soon if it would not.
+// Until then n counts as a read in progress, for which other reads wait; when
+// F runs they may have been first. It returns ErrBusy instead of waiting
+// itself, net.ErrClosed, or os.ErrDeadlineExceeded if the deadline has passed;
+// F is not called then. F is not called before NotifyRead returns unless that
+// runs on another goroutine than the loop's.
+func (fd *FD) NotifyRead(n *Notice) error {
+	switch locked, open := fd.mu.TryLock(fdmutex.Read); {
+	case !open:
+		return net.ErrClosed
+	case !locked:
+		return ErrBusy
+	}
+	n.fd, n.waiter.notice, n.job.notice = fd, n, n
+	n.state.Store(armed)
+	due, err := n.settle()
+	switch {
+	case !due:
+		return nil
+	case err != nil:
+		n.state.Store(idle)
+		fd.end(fdmutex.Read)
+		return err
+	}
+	fd.loop.post(&n.job)
+	return nil
+}
+
+// CancelRead takes back what NotifyRead arranged; n can't be used again. It
+// reports false when it is too late, F having been called or being about to.
+func (fd *FD) CancelRead(n *Notice) bool {
+	if !n.state.CompareAndSwap(armed, canceled) {
+		return false
+	}
+	// If n still waits it is taken off. If not, it is on its way to run,
+	// which finds it canceled, and whoever waits now is woken for nothing.
+	switch woken := fd.r.rouse(0); woken {
+	case nil:
+	case n:
+		fd.end(fdmutex.Read)
+	default:
+		fd.loop.post(&woken.job)
+	}
+	return true
+}
+
+// settle reports whether F is due, and with which error. Otherwise n waits and
+// somebody will run it, or it is canceled. The caller owns n: it is on no side
+// and in no queue.
+func (n *Notice) settle() (due bool, err error) {
+	fd, s := n.fd, &n.fd.r
+	for {
+		if n.state.Load() == canceled {
+			fd.end(fdmutex.Read)
+			return false, nil
+		}
+		if err := fd.ended(s); err != nil {
+			return true, err
+		}
+		if s.take() {
+			// An event may have been for what an earlier read has had.
+			if sys.Readable(int(fd.sysfd)) {
+				s.keep()
+				return true, nil
+			}
+			continue
+		}
+		if !s.announce(&n.waiter) {
+			continue
+		}
+		// Whatever came before the announcement has woken nobody.
+		if (n.state.Load() == canceled || fd.ended(s) != nil) && s.withdraw() {
+			continue
+		}
+		// If n is run at this moment the entry in the wheel serves the next.
+		if at := s.deadline.Load(); at != 0 {
+			fd.arm(s, at)
+		}
+		return false, nil
+	}
+}
+
+// run is called on the loop after n was taken off its side.
+func (n *Notice) run() {
+	due, err := n.settle()
+	if !due {
+		return
+	}
+	fd, f := n.fd, n.F
+	won := n.state.CompareAndSwap(armed, idle)
+	fd.end(fdmutex.Read)
+	if won {
+		f(err)
+	}
+}
+
+// post wakes the waiter that rouse returned, if any, by way of the loop.
+func (fd *FD) post(n *Notice) {
+	if n != nil {
+		fd.loop.post(&n.job)
+	}
+}

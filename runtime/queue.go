@@ -1,0 +1,90 @@
+package runtime
+
+import (
+	"sync"
+
+	"github.com/moor-net/moor/netpoll"
+	"github.com/moor-net/moor/registration"
+)
+
+// A job is something to be run on a loop: a Notice or a function.
+type job struct {
+	next   *job
+	notice *Notice
+	f      func()
+}
+
+func (j *job) run() {
+	if j.notice != nil {
+		j.notice.run()
+	} else {
+		j.f()
+	}
+}
+
+// A queue holds the jobs that other goroutines have for a loop, in order. The
+// first one sets a registration, which wakes the loop.
+type queue struct {
+	mu          sync.Mutex
+	first, last *job
+	ended       bool // the loop has: jobs run where they come from
+	source      *registration.Registration
+	signal      *registration.SetReadiness
+}
+
+// init registers the queue with the loop's Poll.
+func (q *queue) init(p *netpoll.Poll) error {
+	q.source, q.signal = registration.New()
+	return p.Register(q.source, queueToken, netpoll.Readable, netpoll.Edge)
+}
+
+// post queues j, which is in no queue.
+func (q *queue) post(j *job) {
+	q.mu.Lock()
+	if q.ended {
+		q.mu.Unlock()
+		j.run()
+		return
+	}
+	j.next = nil
+	if q.last != nil {
+		q.last.next = j
+		q.last = j
+		q.mu.Unlock()
+		return
+	}
+	q.first, q.last = j, j
+	q.mu.Unlock()
+	q.signal.Set(netpoll.Readable) // fails when the loop is ending, which runs j too
+}
+
+// run runs the jobs that were queued when it is called; those that they queue
+// come with the next turn.
+func (q *queue) run() {
+	q.mu.Lock()
+	j := q.first
+	q.first, q.last = nil, nil
+	q.mu.Unlock()
+	for j != nil {
+		next := j.next // a Notice may be queued again by its function
+		j.next = nil
+		j.run()
+		j = next
+	}
+}
+
+// end runs what is left. From then on jobs run where they are posted.
+func (q *queue) end() {
+	q.mu.Lock()
+	q.ended = true
+	q.mu.Unlock()
+	q.run()
+}
+
+// Post arranges for f to be called on the loop, after everything that was
+// posted before. It may be called from any goroutine and does not wait. f must
+// not block: all FDs of the loop wait for it. On a loop that has ended f is
+// called at once.
+func (l *Loop) Post(f func()) { l.queue.post(&job{f: f}) }
+
+func (l *Loop) post(j *job) { l.queue.post(j) }

@@ -1,0 +1,59 @@
+package runtime
+
+import (
+	"net"
+	"os"
+	"sync"
+
+	"github.com/moor-net/moor/internal/mono"
+)
+
+// A waiter is who waits on a side: a sleeping goroutine or a Notice. Idle FDs
+// have none; goroutines take theirs from a pool while they sleep.
+type waiter struct {
+	asleep sync.WaitGroup // one while a goroutine sleeps
+	notice *Notice        // nil for a goroutine
+}
+
+var waiters = sync.Pool{New: func() any { return new(waiter) }}
+
+// wait puts the caller to sleep until s is ready. It returns the error that
+// ends the wait otherwise. The caller holds the side's lock.
+func (fd *FD) wait(s *side) error {
+	w := waiters.Get().(*waiter)
+	defer waiters.Put(w)
+	for {
+		w.asleep.Add(1)
+		if !s.announce(w) {
+			w.asleep.Done()
+			break
+		}
+		err := fd.ended(s)
+		if err == nil {
+			if at := s.deadline.Load(); at != 0 {
+				fd.arm(s, at)
+			}
+		} else if s.withdraw() {
+			w.asleep.Done()
+			return err
+		}
+		w.asleep.Wait()
+		// Woken by an event, Close, or a deadline that has passed or was
+		// moved meanwhile: the next round tells.
+	}
+	if fd.mu.Closed() {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// ended returns the error that ends a wait on s although it is not ready.
+func (fd *FD) ended(s *side) error {
+	if fd.mu.Closed() {
+		return net.ErrClosed
+	}
+	if at := s.deadline.Load(); at != 0 && at <= mono.Now() {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
