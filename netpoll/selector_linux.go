@@ -152,8 +152,8 @@ func (s *selector) modify(fd uintptr, key uint64, interest Ready, opts PollOpt) 
 
 func (s *selector) remove(fd uintptr, _ uint64) error {
 	err := s.set.Load().control(unix.EPOLL_CTL_DEL, fd, 0, 0)
-	if err == ErrNotRegistered || errors.Is(err, unix.EBADF) {
-		return nil // dropped when it was closed
+	if errors.Is(err, unix.EBADF) {
+		return ErrNotRegistered // dropped when it was closed
 	}
 	return err
 }
