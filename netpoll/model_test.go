@@ -22,6 +22,7 @@ type openFile struct {
 	reads   bool // data can arrive
 	writes  bool // data can be sent
 	inbox   int  // bytes to read
+	chunks  int  // writes since it was empty
 	numbers int  // descriptors that name it; closed at zero
 }
 
@@ -226,13 +227,16 @@ func (w *world) dup(n *number) {
 
 func (w *world) write(n *number, size int) {
 	f := n.file
-	if !f.writes || f.peer.numbers == 0 || f.peer.inbox > 4096 {
+	// Not so much that a pipe or a socket counts as full: each write takes
+	// room of its own.
+	if !f.writes || f.peer.numbers == 0 || f.peer.chunks == 32 {
 		return
 	}
 	if got, err := unix.Write(n.fd, make([]byte, size)); got != size || err != nil {
 		w.fail("write %d: %d, %v", size, got, err)
 	}
 	w.watch(func() { f.peer.inbox += size })
+	f.peer.chunks++
 }
 
 // read reads up to size bytes once, and tells the Poll when it would block.
@@ -247,7 +251,9 @@ func (w *world) read(n *number, size int) {
 		if want := min(size, f.inbox); got != want || err != nil {
 			w.fail("read %d of %d: %d, %v", size, f.inbox, got, err)
 		}
-		f.inbox -= got
+		if f.inbox -= got; f.inbox == 0 {
+			f.chunks = 0
+		}
 	case f.peer.numbers == 0:
 		if got > 0 || err == errAgain {
 			w.fail("read at the end: %d, %v", got, err)
