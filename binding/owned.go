@@ -42,8 +42,8 @@ func (o *owned) own(raw uintptr, close func(uintptr) error) {
 	o.state.Store(1)
 	// Neither the function nor its argument may refer to the object.
 	o.cleanup = runtime.AddCleanup(o, func(raw uintptr) {
-		leaked.Add(1)
 		close(raw)
+		leaked.Add(1)
 	}, raw)
 }
 

@@ -71,7 +71,11 @@ func (p *Poll) Attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Sl
 		a.fd, a.since = fd, p.attached.Add(1)
 		a.set(token, interest, opts)
 	})
-	if err := p.sel.add(fd, uint64(h), interest, opts); err != nil {
+	err := p.sel.add(fd, uint64(h), interest, opts)
+	if err == ErrAlreadyRegistered && p.succeed(h) {
+		err = nil
+	}
+	if err != nil {
 		p.table.Free(h, func(*attachment) {})
 		return 0, err
 	}
@@ -131,9 +135,9 @@ func (p *Poll) Rearm(slot Slot, ready Ready) error {
 // Detach ends a registration: no Poll call finds an event of it afterwards.
 // (One that has just found an event may still be about to return it.) Calls
 // for the same Slot must not overlap. It returns an error that matches
-// ErrNotRegistered when the Slot no longer names a registration. That fd was
-// closed before is no error, but then its number must not name another
-// registered descriptor by now.
+// ErrNotRegistered when the Slot no longer names a registration, or when fd was
+// closed before; in that case its number must not be registered with p again
+// by now.
 func (p *Poll) Detach(slot Slot) error {
 	return p.drop(slot, p.sel.remove)
 }

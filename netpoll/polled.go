@@ -116,7 +116,10 @@ func pollFD(fd uintptr, interest Ready) unix.PollFd {
 }
 
 // A file tells open files apart, as far as the system does.
-type file struct{ dev, ino uint64 }
+type file struct {
+	dev, ino uint64
+	mode     int // of a pipe, whose two ends are otherwise the same
+}
 
 // identify returns the file that fd names. It refuses, as epoll does, files
 // that are always ready and so can't be waited for.
@@ -125,9 +128,16 @@ func identify(fd uintptr) (file, error) {
 	if err := unix.Fstat(int(fd), &st); err != nil {
 		return file{}, os.NewSyscallError("fstat", err)
 	}
+	f := file{dev: uint64(st.Dev), ino: uint64(st.Ino)}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG, unix.S_IFDIR, unix.S_IFBLK:
 		return file{}, os.NewSyscallError("poll", unix.EPERM)
+	case unix.S_IFIFO:
+		flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
+		if err != nil {
+			return file{}, os.NewSyscallError("fcntl", err)
+		}
+		f.mode = flags & unix.O_ACCMODE
 	}
-	return file{uint64(st.Dev), uint64(st.Ino)}, nil
+	return f, nil
 }

@@ -1,7 +1,6 @@
 package netpoll_test
 
 import (
-	"errors"
 	"os"
 	"testing"
 	"time"
@@ -79,9 +78,7 @@ func TestDeregisterAfterClose(t *testing.T) {
 	src := a.source()
 	p.register(src, 1, R, netpoll.Level)
 	a.close()
-	if err := p.Deregister(src); err != nil {
-		t.Errorf("Deregister: %v", err)
-	}
+	mustMatch(t, "Deregister", p.Deregister(src), netpoll.ErrNotRegistered)
 	mustMatch(t, "second Deregister", p.Deregister(src), netpoll.ErrNotRegistered)
 	// The number may have been given away meanwhile.
 	src = b.source()
@@ -89,9 +86,7 @@ func TestDeregisterAfterClose(t *testing.T) {
 	c, _ := connectTCP(t)
 	b.close()
 	again := c.reuse(src)
-	if err := p.Deregister(src); err != nil && !errors.Is(err, netpoll.ErrNotRegistered) {
-		t.Errorf("Deregister of a number used again: %v", err)
-	}
+	mustMatch(t, "Deregister of a number used again", p.Deregister(src), netpoll.ErrNotRegistered)
 	p.register(again.source(), 3, W, netpoll.Level)
 	p.expect(3, W)
 }
@@ -109,5 +104,33 @@ func TestLateCallsDoNotCloseAgain(t *testing.T) {
 		p.Register(a.source(), 1, R, netpoll.Level)
 		a.close() // fails the test when it is closed already
 		b.close()
+	}
+}
+
+// A number that was forgotten and closed could not be registered again when it
+// came to name the same open file again.
+func TestDuplicateWithTheSameNumber(t *testing.T) {
+	for _, opts := range []netpoll.PollOpt{netpoll.Level, netpoll.Edge} {
+		p := newPoller(t)
+		a, b := connectTCP(t)
+		number := a.source()
+		slot, err := p.Attach(uintptr(number), 1, R, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dup := a.dup()
+		if err := p.Forget(slot); err != nil {
+			t.Fatal(err)
+		}
+		a.close()
+		again := dup.reuse(number)
+		p.register(again.source(), 2, R, opts)
+		mustMatch(t, "second Register", p.Register(again.source(), 3, R, opts), netpoll.ErrAlreadyRegistered)
+		_, err = p.Attach(uintptr(number), 4, R, opts)
+		mustMatch(t, "Attach", err, netpoll.ErrAlreadyRegistered)
+		b.write([]byte("x"))
+		p.expect(2, R)
+		p.deregister(again.source())
+		p.silent("deregistered")
 	}
 }

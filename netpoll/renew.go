@@ -51,3 +51,24 @@ func (p *Poll) renew() {
 		}
 	})
 }
+
+// succeed is called when the system says that h's descriptor is registered
+// already. If that is because it went on with one that was forgotten and
+// closed, whose number the same open file has again, h takes it over.
+func (p *Poll) succeed(h slots.Handle) bool {
+	p.changing.RUnlock() // see begin; nothing of h's can change meanwhile
+	defer p.changing.RLock()
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	a, holders := p.table.Get(h), 0
+	p.table.Each(func(_ slots.Handle, other *attachment) {
+		if other.fd == a.fd {
+			holders++
+		}
+	})
+	if holders > 1 {
+		return false
+	}
+	m := meta(a.meta.Load())
+	return p.sel.modify(a.fd, uint64(h), m.interest(), m.opts()) == nil
+}

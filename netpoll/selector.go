@@ -17,12 +17,14 @@ package netpoll
 //		Starts watching fd. Events carry key. ErrAlreadyRegistered when the
 //		same open file is watched under the same number.
 //	modify(fd uintptr, key uint64, interest Ready, opts PollOpt) error
-//		Replaces key, interest and options; fires at once when ready.
+//		Replaces key, interest and options; fires at once when ready. Of an
+//		fd that was closed: ErrNotRegistered if the number names another
+//		file by now, otherwise what the system says of closed descriptors.
 //	remove(fd uintptr, key uint64) error
 //		Stops watching fd, which was last added or modified with key. Events
 //		of fd that wait stored before may still be read by event; poll.go
-//		drops them by their key. When the system has dropped fd already,
-//		because it was closed, that is no error.
+//		drops them by their key. ErrNotRegistered when fd was closed before,
+//		whatever its number names now.
 //	forget(fd uintptr, key uint64) error
 //		Like remove, for an fd that the caller closes next. A system that
 //		drops closed descriptors by itself does nothing here.

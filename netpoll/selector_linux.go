@@ -152,8 +152,8 @@ func (s *selector) modify(fd uintptr, key uint64, interest Ready, opts PollOpt) 
 
 func (s *selector) remove(fd uintptr, _ uint64) error {
 	err := s.set.Load().control(unix.EPOLL_CTL_DEL, fd, 0, 0)
-	if err == ErrNotRegistered || errors.Is(err, unix.EBADF) {
-		return nil // dropped when it was closed
+	if errors.Is(err, unix.EBADF) {
+		return ErrNotRegistered // dropped when it was closed
 	}
 	return err
 }
@@ -171,8 +171,14 @@ func (s *selector) renew(all iter.Seq[watch]) {
 	if err != nil {
 		return
 	}
+	old := s.set.Load()
 	for w := range all {
-		switch err := set.control(unix.EPOLL_CTL_ADD, w.fd, w.key, mask(w.interest, w.opts)); {
+		m := mask(w.interest, w.opts)
+		// The old set knows whether the number still names the same file.
+		if old.control(unix.EPOLL_CTL_MOD, w.fd, w.key, m) != nil {
+			continue
+		}
+		switch err := set.control(unix.EPOLL_CTL_ADD, w.fd, w.key, m); {
 		case errors.Is(err, unix.ENOMEM), errors.Is(err, unix.ENOSPC):
 			set.file.Close()
 			return
@@ -180,7 +186,8 @@ func (s *selector) renew(all iter.Seq[watch]) {
 	}
 	// A wake of the old set is not lost: poll.go looks at everything again
 	// before it waits.
-	s.set.Swap(set).file.Close()
+	s.set.Store(set)
+	old.file.Close()
 }
 
 // poll asks the kernel without blocking; it reports whether to stop waiting.

@@ -113,15 +113,37 @@ func (s *selector) modify(fd uintptr, key uint64, interest Ready, opts PollOpt) 
 	return s.kick()
 }
 
-// remove makes a sleeping wait let go of fd: the system keeps a file open while
-// it is polled.
 func (s *selector) remove(fd uintptr, key uint64) error {
+	file, err := identify(fd)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := s.place(fd)
 	if i < 0 || s.sources[i].key != key {
-		return nil // closed, and its number was added again
+		return ErrNotRegistered // closed, and its number was added again
 	}
+	closed := err != nil || s.sources[i].closed || s.sources[i].file != file
+	if err := s.drop(i); err != nil {
+		return err
+	}
+	if closed {
+		return ErrNotRegistered
+	}
+	return nil
+}
+
+func (s *selector) forget(fd uintptr, key uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := s.place(fd); i >= 0 && s.sources[i].key == key {
+		return s.drop(i)
+	}
+	return nil
+}
+
+// drop takes a source out, and makes a sleeping wait let go of it: the system
+// keeps a file open while it is polled. s.mu is held.
+func (s *selector) drop(i int) error {
+	fd := s.sources[i].fd
 	last := len(s.sources) - 1
 	s.sources[i] = s.sources[last]
 	s.index[s.sources[i].fd] = int32(i + 1)
@@ -129,8 +151,6 @@ func (s *selector) remove(fd uintptr, key uint64) error {
 	s.sources = s.sources[:last]
 	return s.kick()
 }
-
-func (s *selector) forget(fd uintptr, key uint64) error { return s.remove(fd, key) }
 
 func (s *selector) rearm(fd uintptr, key uint64, ready Ready) error {
 	s.mu.Lock()

@@ -254,3 +254,15 @@ func cpuTime() time.Duration {
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
+
+// newStream returns a TCP socket that is not connected.
+func newStream(t testing.TB) *socket {
+	t.Helper()
+	return newSocket(t, unix.SOCK_STREAM)
+}
+
+// tryConnect begins to connect and returns how that went.
+func (s *socket) tryConnect(to *endpoint) error { return unix.Connect(s.fd, to) }
+
+// isRefused reports whether err says that nobody listens.
+func isRefused(err error) bool { return err == unix.ECONNREFUSED }
