@@ -52,10 +52,7 @@ func (t *Timer) start(due int64) error {
 	if t.closed {
 		return readyq.ErrClosed
 	}
-	if t.timer != nil {
-		t.timer.Stop()
-	}
-	t.due = 0
+	t.due = 0 // what Go's timer may do until Reset is not for now
 	left := mono.Until(due)
 	if left == 0 {
 		return t.set(netpoll.Readable)
