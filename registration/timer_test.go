@@ -116,6 +116,11 @@ func TestTimerStopReportsWhetherTheMomentWasToCome(t *testing.T) {
 	if tm.Stop() {
 		t.Error("Stop of a Timer that fired reports true")
 	}
+	must(t, tm.SetAfter(time.Hour))
+	must(t, tm.SetAfter(0))
+	if tm.Stop() {
+		t.Error("Stop of a Timer that fired at once reports true")
+	}
 }
 
 // Go's timer may have started to fire when the moment is changed: what it was
