@@ -101,7 +101,10 @@ func TestChannelLevel(t *testing.T) {
 	}
 	receives(t, c, 1)
 	p.expect()
+	must(t, c.Send(2))
 	must(t, c.CloseSend())
+	p.expect(event{123, R | netpoll.ReadClosed})
+	receives(t, c, 2)
 	for range 2 { // stays, as the end of a stream does
 		p.expect(event{123, R | netpoll.ReadClosed})
 		refuses(t, c, io.EOF)
@@ -165,6 +168,12 @@ func TestChannelIsBoundedAndKeepsTheOrder(t *testing.T) {
 			t.Fatalf("Cap = %d, asked for %d", c.Cap(), capacity)
 		}
 		sent, received := 0, 0
+		for ; sent < c.Cap()/2; sent++ { // grows when it does not begin at zero
+			must(t, c.Send(sent))
+		}
+		for ; received < sent/2; received++ {
+			receives(t, c, received)
+		}
 		for round := range 50 {
 			for c.Send(sent) == nil {
 				sent++

@@ -34,6 +34,19 @@ func TestSetWakesABlockedPoll(t *testing.T) {
 	}
 }
 
+func TestSetAfterAPollEndedWakesNobody(t *testing.T) {
+	p := newPoller(t, 8)
+	r, s := p.pair(1, R, edge)
+	for range 3 {
+		p.same(p.poll(time.Millisecond), nil)
+		must(t, s.Set(R))
+		p.expect(event{1, R})
+	}
+	if n := r.Wakeups(); n != 0 {
+		t.Errorf("%d wake-ups while nobody slept", n)
+	}
+}
+
 func TestSetBeforeRegisterFires(t *testing.T) {
 	p := newPoller(t, 8)
 	for i, opts := range []netpoll.PollOpt{0, level, edge, oneshot, edge | oneshot} {

@@ -138,6 +138,24 @@ func TestManyPollersShareTheEvents(t *testing.T) {
 	}
 }
 
+// An edge that is set again while Poll is at work comes with the next Poll.
+func TestBusyProducerFiresOnceAPoll(t *testing.T) {
+	p := newPoller(t, 64)
+	_, s := p.pair(1, R, edge)
+	var stop atomic.Bool
+	var setter sync.WaitGroup
+	defer setter.Wait()
+	defer stop.Store(true)
+	setter.Go(func() {
+		for !stop.Load() {
+			s.Set(R)
+		}
+	})
+	for range 20_000 / slow {
+		p.await(event{1, R})
+	}
+}
+
 func TestBusyProducersDoNotStarveEachOther(t *testing.T) {
 	const producers = 8
 	p := newPoller(t, 4)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/internal/mono"
-	"github.com/moor-net/moor/internal/readyq"
 	"github.com/moor-net/moor/netpoll"
 )
 
@@ -16,10 +15,9 @@ import (
 type Timer struct {
 	source
 
-	mu     sync.Mutex
-	timer  *time.Timer // calls fire; nil until first needed
-	due    int64       // mono's scale; 0 when stopped or fired
-	closed bool
+	mu    sync.Mutex
+	timer *time.Timer // calls fire; nil until first needed
+	due   int64       // mono's scale; 0 when stopped or fired
 }
 
 // NewTimer returns a Timer that is stopped.
@@ -49,13 +47,7 @@ func (t *Timer) SetAfter(d time.Duration) error {
 func (t *Timer) start(due int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
-		return readyq.ErrClosed
-	}
-	if t.timer != nil {
-		t.timer.Stop()
-	}
-	t.due = 0
+	t.due = 0 // what Go's timer may do until Reset is not for now
 	left := mono.Until(due)
 	if left == 0 {
 		return t.set(netpoll.Readable)
@@ -106,7 +98,7 @@ func (t *Timer) stop() (pending bool, err error) {
 func (t *Timer) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closed, t.due = true, 0
+	t.due = 0
 	if t.timer != nil {
 		t.timer.Stop()
 	}

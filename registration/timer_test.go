@@ -116,24 +116,26 @@ func TestTimerStopReportsWhetherTheMomentWasToCome(t *testing.T) {
 	if tm.Stop() {
 		t.Error("Stop of a Timer that fired reports true")
 	}
+	must(t, tm.SetAfter(time.Hour))
+	must(t, tm.SetAfter(0))
+	if tm.Stop() {
+		t.Error("Stop of a Timer that fired at once reports true")
+	}
 }
 
 // Go's timer may have started to fire when the moment is changed: what it was
 // set to before must not come any more.
 func TestTimerForgetsTheEarlierMoment(t *testing.T) {
 	p := newPoller(t, 64)
-	var timers []*registration.Timer
 	for token := range netpoll.Token(300) {
 		tm := p.timer(token, edge)
 		must(t, tm.SetAfter(time.Duration(rand.IntN(100))*time.Microsecond))
-		timers = append(timers, tm)
-	}
-	for i, tm := range timers {
-		if i%2 == 0 {
+		if token%2 == 0 {
 			must(t, tm.SetAfter(time.Hour))
 		} else {
 			tm.Stop()
 		}
+		tm.FireLate()
 	}
 	p.same(p.poll(20*time.Millisecond), nil)
 }

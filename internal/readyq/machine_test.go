@@ -298,17 +298,13 @@ func (r *run) register(m *machine, t *modelThread, a action) bool {
 		n.occurred()
 		n.locked = false
 		if r.fault == tokenAfterWord {
-			t.pc = 13
-			n.word = next
+			n.word, t.w, t.pc = next, next&^t.w, 13 // what was added
 			break
 		}
 		r.swap(t, n, next)
 	case 13:
-		n.token = a.token
-		t.pc = 0
-		if n.word&^t.w&queued != 0 {
-			t.pc = 2
-		} else {
+		n.token, t.pc = a.token, 2
+		if t.w&queued == 0 {
 			t.finish()
 		}
 	}

@@ -147,6 +147,8 @@ var scenarios = func() []scenario {
 	end := func(n ref) action { return action{do: 'd', node: n} }
 	shut := func(n ref) action { return action{do: 'c', node: n} }
 	return []scenario{
+		{"a one-shot edge is re-armed", [2]action{reg(1, 1, r, edge|oneshot)},
+			[][]action{{set(1, r), set(1, r)}, {reg(1, 2, r, edge|oneshot), reg(1, 3, w, edge|oneshot)}}},
 		{"two set one edge", [2]action{reg(1, 1, r, edge)},
 			[][]action{{set(1, r), set(1, r)}, {set(1, r), set(1, 0), set(1, r)}}},
 		{"one comes, goes and comes beside another", [2]action{reg(1, 1, r, edge), reg(2, 2, r, edge)},
@@ -159,8 +161,6 @@ var scenarios = func() []scenario {
 			[][]action{{set(1, r), set(1, 0)}, {set(2, r), set(2, r)}}},
 		{"two levels stay", [2]action{reg(1, 1, r, 0), reg(2, 2, r, 0)},
 			[][]action{{set(1, r)}, {set(2, 0), set(2, r)}}},
-		{"a one-shot edge is re-armed", [2]action{reg(1, 1, r, edge|oneshot)},
-			[][]action{{set(1, r), set(1, r)}, {reg(1, 2, r, edge|oneshot), reg(1, 3, w, edge|oneshot)}}},
 		{"a one-shot level is re-armed", [2]action{reg(1, 1, r, oneshot)},
 			[][]action{{set(1, r), set(1, w)}, {reg(1, 2, r|w, oneshot), reg(1, 3, r, oneshot)}}},
 		{"registered after set, moved, registered again", [2]action{},
