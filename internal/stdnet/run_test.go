@@ -169,7 +169,7 @@ func TestWhatFailsIsRunOnceMore(t *testing.T) {
 		events("run TestA", "fail TestA", "run TestB", "fail TestB", "run TestC", "pass TestC", "fail"), // over std
 		events("run TestA", "pass TestA", "pass"),
 		events("run TestB", "fail TestB", "fail"),
-		events("run TestA", "pass TestA", "run TestB", "pass TestB", "run TestC", "fail TestC", "fail"), // over the library
+		events("run TestA", "pass TestA", "run TestB", "fail TestB", "run TestC", "fail TestC", "fail"), // over the library
 		events("run TestC", "pass TestC", "pass"),
 	}}
 	r := &Runner{Timeout: time.Minute, start: s.start}
@@ -179,7 +179,7 @@ func TestWhatFailsIsRunOnceMore(t *testing.T) {
 	}
 	want := map[string]Row{
 		"TestA":      {Std: Result{Outcome: Pass}, Library: Result{Outcome: Pass}},
-		"TestB":      {Std: Result{Outcome: Fail}, Library: Result{Outcome: Pass}},
+		"TestB":      {Std: Result{Outcome: Fail}, Library: Result{Outcome: Fail}},
 		"TestC":      {Std: Result{Outcome: Pass}, Library: Result{Outcome: Fail}, Again: Pass},
 		wholeProcess: {Std: Result{Outcome: Pass}, Library: Result{Outcome: Pass}},
 	}
