@@ -166,28 +166,28 @@ func (d *Dialer) control() netfd.Control {
 
 // context returns ctx bounded by the Dialer's own limits.
 func (d *Dialer) context(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	var until time.Time
+	until := d.Deadline
 	if d.Timeout != 0 { // a negative one has passed
-		until = time.Now().Add(d.Timeout)
+		if t := time.Now().Add(d.Timeout); until.IsZero() || t.Before(until) {
+			until = t
+		}
 	}
-	if until.IsZero() || !d.Deadline.IsZero() && d.Deadline.Before(until) {
-		until = d.Deadline
-	}
+	cancel := func() {}
 	if !until.IsZero() {
-		var stop context.CancelFunc
-		outer := cancel
-		ctx, stop = context.WithDeadline(ctx, until)
-		cancel = func() { stop(); outer() }
+		ctx, cancel = context.WithDeadline(ctx, until)
 	}
 	if d.Cancel != nil {
-		go func() {
+		stop := cancel
+		ctx, cancel = context.WithCancel(ctx)
+		go func(ctx context.Context, called context.CancelFunc) {
 			select {
 			case <-d.Cancel:
-				cancel()
+				called()
 			case <-ctx.Done():
 			}
-		}()
+		}(ctx, cancel)
+		called := cancel
+		cancel = func() { called(); stop() }
 	}
 	return ctx, cancel
 }

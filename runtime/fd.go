@@ -70,16 +70,6 @@ func (fd *FD) Init(rt *Runtime, sysfd int, kind Kind) error {
 	// often there already.
 	fd.r.state.Store(ready)
 	fd.w.state.Store(ready)
-	return fd.init(rt, sysfd, kind)
-}
-
-// InitConnecting is Init for a Stream whose connect is in progress: it can do
-// nothing before its first event, which WaitWrite waits for.
-func (fd *FD) InitConnecting(rt *Runtime, sysfd int) error {
-	return fd.init(rt, sysfd, Stream)
-}
-
-func (fd *FD) init(rt *Runtime, sysfd int, kind Kind) error {
 	fd.sysfd, fd.kind = int32(sysfd), kind
 	if kind != Stream {
 		fd.drain = drainNever

@@ -68,7 +68,9 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s int, laddr, ra
 	default:
 		return false, call("connect", err)
 	}
-	if err := fd.InitConnecting(rt, s); err != nil {
+	// On the same host the connection is mostly up already: the first look at
+	// it does not wait for an event.
+	if err := fd.Init(rt, s, runtime.Stream); err != nil {
 		return false, err
 	}
 	return true, fd.awaitConnect(ctx)
