@@ -60,6 +60,14 @@ func (a *attachment) spend(m meta) bool {
 // otherwise what the system said, such as EPERM for a descriptor that can't be
 // polled (epoll_ctl(2)).
 func (p *Poll) Attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Slot, error) {
+	slot, err := p.attach(fd, token, interest, opts)
+	if err == nil {
+		p.fds.expire(p, fd)
+	}
+	return slot, err
+}
+
+func (p *Poll) attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Slot, error) {
 	if err := check(token, opts); err != nil {
 		return 0, err
 	}

@@ -32,10 +32,7 @@ type Poll struct {
 	users  atomic.Int64
 	closed chan struct{}
 
-	fds struct {
-		sync.Mutex
-		slots map[FD]Slot
-	}
+	fds fdSlots
 }
 
 const closedBit = 1 << 62
@@ -51,7 +48,7 @@ func New() (*Poll, error) {
 	p := &Poll{sel: sel, turn: make(chan struct{}, 1), closed: make(chan struct{})}
 	p.users.Store(1)
 	p.user = readyq.New(p.wakeSleeper, errClosed)
-	p.fds.slots = map[FD]Slot{}
+	p.fds.slots = map[uintptr]Slot{}
 	return p, nil
 }
 

@@ -256,7 +256,7 @@ func TestRegisterThenCloseLeavesNothing(t *testing.T) {
 		a, b := connectTCP(t)
 		p.register(a.source(), 1, R|W, opts)
 		b.write([]byte("x"))
-		a.close()
+		a.closeFor(b)
 		p.silent("closed")
 	}
 }
@@ -267,12 +267,12 @@ func TestReusedNumberGetsNoOldEvents(t *testing.T) {
 	p := newPoller(t)
 	for _, opts := range []netpoll.PollOpt{netpoll.Level, netpoll.Edge} {
 		t.Run(opts.String(), func(t *testing.T) {
-			old, _ := connectTCP(t)
+			old, oldPeer := connectTCP(t)
 			fresh, peer := connectTCP(t)
 			number := old.source()
 			p.register(number, 1, R|W, opts)
 			p.expect(1, W)
-			old.close()
+			old.closeFor(oldPeer)
 			again := fresh.reuse(number)
 			peer.write([]byte("x"))
 			p.quiet("the number was not registered again")

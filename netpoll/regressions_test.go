@@ -134,3 +134,22 @@ func TestDuplicateWithTheSameNumber(t *testing.T) {
 		p.silent("deregistered")
 	}
 }
+
+// An FD that was closed without Deregister kept its claim on the number: its
+// Deregister ended the registration of the next owner, if that was not an FD.
+func TestClosedFDHasNoClaimOnItsNumber(t *testing.T) {
+	p := newPoller(t)
+	a, _ := connectTCP(t)
+	b, peer := connectTCP(t)
+	number := a.source()
+	p.register(number, 1, R, netpoll.Level)
+	a.close()
+	b.reuse(number)
+	if _, err := p.Attach(uintptr(number), 2, R, netpoll.Level); err != nil {
+		t.Fatal(err)
+	}
+	mustMatch(t, "Reregister", p.Reregister(number, 3, R, 0), netpoll.ErrNotRegistered)
+	mustMatch(t, "Deregister", p.Deregister(number), netpoll.ErrNotRegistered)
+	peer.write([]byte("x"))
+	p.expect(2, R)
+}

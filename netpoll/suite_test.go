@@ -179,3 +179,20 @@ func acceptTCP(t testing.TB, l *socket) *socket {
 		p.expect(1, R)
 	}
 }
+
+// closeFor closes s and waits until its peer reads the end. Another thread may
+// be looking at s at this moment, such as the one that Go's own poller runs on;
+// the system closes s when that has let go of it.
+func (s *socket) closeFor(peer *socket) {
+	s.t.Helper()
+	s.close()
+	p := newPoller(s.t)
+	defer p.Close()
+	p.register(peer.source(), 1, R, netpoll.Level)
+	for {
+		p.expect(1, R)
+		if _, err := peer.tryRead(make([]byte, 64)); err != errAgain {
+			return // the end, or a reset if s had something left to read
+		}
+	}
+}

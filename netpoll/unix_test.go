@@ -8,9 +8,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -384,4 +386,55 @@ func TestPollsLeakNoDescriptors(t *testing.T) {
 	if after := openDescriptors(t); after != before {
 		t.Errorf("%d descriptors are open, %d were", after, before)
 	}
+}
+
+// Signals interrupt system calls: waiting goes on with what is left.
+func TestSignalsDoNotDisturb(t *testing.T) {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, unix.SIGUSR1)
+	defer signal.Stop(caught)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-caught:
+			default:
+			}
+			unix.Kill(os.Getpid(), unix.SIGUSR1)
+			time.Sleep(50 * time.Microsecond)
+		}
+	}()
+	p := newPoller(t)
+	a, b := connectTCP(t)
+	p.register(a.source(), 1, R, netpoll.Edge)
+	for range 10 {
+		start := time.Now()
+		if got := p.wait(10 * time.Millisecond); got != nil {
+			t.Errorf("events %v", got)
+		}
+		if took := time.Since(start); took < 10*time.Millisecond {
+			t.Errorf("returned after %v, early", took)
+		}
+	}
+	b.write([]byte("x"))
+	p.expect(1, R)
+	close(stop)
+	<-done
+}
+
+// A source that is closed on both sides is told as hung up, on Linux.
+func TestFullHangUp(t *testing.T) {
+	p := newPoller(t)
+	a, b := connectTCP(t)
+	p.register(a.source(), 1, R, netpoll.Edge)
+	a.shutdownWrite()
+	b.close()
+	want := R
+	if runtime.GOOS == "linux" {
+		want |= netpoll.Hup | netpoll.ReadClosed | netpoll.WriteClosed
+	}
+	p.expect(1, want)
 }
