@@ -10,10 +10,11 @@
 //   - An event tells the readiness that the source has when Poll looks at it.
 //     Values set in between may never be seen: Set(Readable) and then Set(0)
 //     before Poll is no event.
-//   - With netpoll.Edge there is one event for every Set that came since the
-//     last, with netpoll.Level one in every Poll call while the source is
-//     ready, with netpoll.OneShot one until Reregister. Registering and
-//     reregistering fire at once if the source is ready.
+//   - With netpoll.Edge every Set makes an event, also of the same value; those
+//     that came since the last event make one together. With netpoll.Level
+//     there is one in every Poll call while the source is ready, with
+//     netpoll.OneShot one until Reregister. Registering and reregistering fire
+//     at once if the source is ready.
 //   - An event has the bits that are both set and asked for. As with sockets,
 //     Error, Hup, ReadClosed and WriteClosed count as asked for, unless the
 //     interest is empty: an empty interest gets no events.

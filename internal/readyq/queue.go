@@ -53,6 +53,7 @@ func (q *Queue) push(n *Node) error {
 		old := q.head.Load()
 		switch old {
 		case &gone:
+			n.next = nil // of an attempt before
 			return q.errClosed
 		case &asleep:
 			n.next = nil
