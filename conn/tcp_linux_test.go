@@ -18,17 +18,6 @@ import (
 	"github.com/moor-net/moor/listener"
 )
 
-// listen returns a listener of ours that is closed with the test.
-func listen(t testing.TB, network, address string) net.Listener {
-	t.Helper()
-	ln, err := listener.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	return ln
-}
-
 // connect returns both ends of a connection: the accepted one is ours, the
 // dialled one is std's, so that the two can't share a mistake.
 func connect(t testing.TB, ln net.Listener) (ours *conn.TCPConn, peer *net.TCPConn) {
