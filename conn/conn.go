@@ -35,6 +35,24 @@ func (c *conn) failLocal(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.fd.Network(), Addr: c.fd.LocalAddr(), Err: err}
 }
 
+// do gives the error of an operation on the socket its form.
+func (c *conn) do(op string, err error) error {
+	if err != nil {
+		err = c.fail(op, err)
+	}
+	runtime.KeepAlive(c)
+	return err
+}
+
+// sent gives the error of sending to an address its form.
+func (c *conn) sent(err error, to net.Addr) error {
+	if err != nil {
+		err = &net.OpError{Op: "write", Net: c.fd.Network(), Source: c.fd.LocalAddr(), Addr: to, Err: err}
+	}
+	runtime.KeepAlive(c)
+	return err
+}
+
 // Read implements net.Conn. At the end of the stream it returns io.EOF bare,
 // any other error in a *net.OpError.
 func (c *conn) Read(b []byte) (int, error) {

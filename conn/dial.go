@@ -51,7 +51,7 @@ type Dialer struct {
 }
 
 // Dial connects to address on a network: see net.Dial. The networks are those
-// of TCP and UDP; all others are package net's own.
+// of TCP, UDP and Unix sockets; all others are package net's own.
 func Dial(network, address string) (net.Conn, error) {
 	return new(Dialer).Dial(network, address)
 }
@@ -76,7 +76,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	ctx, cancel := d.context(ctx)
 	defer cancel()
 	n := netfd.NetworkOf(network)
-	if !n.IsTCP() && !n.IsUDP() {
+	if n == netfd.None {
 		return d.std().DialContext(ctx, network, address)
 	}
 	addrs, err := netfd.Resolve(ctx, d.resolver(), n, address, d.LocalAddr, true)
@@ -111,6 +111,17 @@ func (d *Dialer) DialUDP(ctx context.Context, network string, laddr, raddr netip
 	ctx, cancel := d.context(ctx)
 	defer cancel()
 	return d.dialUDPAddr(ctx, network, net.UDPAddrFromAddrPort(laddr), net.UDPAddrFromAddrPort(raddr))
+}
+
+// DialUnix connects to raddr on the network "unix", "unixgram" or
+// "unixpacket", from laddr unless that is nil: see net.Dialer.DialUnix.
+func (d *Dialer) DialUnix(ctx context.Context, network string, laddr, raddr *net.UnixAddr) (*UnixConn, error) {
+	if ctx == nil {
+		panic("nil context")
+	}
+	ctx, cancel := d.context(ctx)
+	defer cancel()
+	return d.dialUnixAddr(ctx, network, laddr, raddr)
 }
 
 // DialIP is package net's: raw IP sockets are not of this library.
@@ -231,6 +242,9 @@ func (d *Dialer) connect(ctx context.Context, n netfd.Network, raddr net.Addr) (
 	case *net.UDPAddr:
 		laddr, _ := d.LocalAddr.(*net.UDPAddr)
 		c, err = d.connectUDP(ctx, n, laddr, raddr)
+	case *net.UnixAddr:
+		laddr, _ := d.LocalAddr.(*net.UnixAddr)
+		c, err = d.connectUnix(ctx, n, laddr, raddr)
 	}
 	if err != nil {
 		return nil, err // not c, which is a nil pointer in an interface

@@ -41,6 +41,32 @@ var (
 	_ udpConn = (*conn.UDPConn)(nil)
 )
 
+// unixConn is what package net's Unix connections and ours have in common.
+type unixConn interface {
+	net.Conn
+	syscall.Conn
+	ReadFrom([]byte) (int, net.Addr, error)
+	ReadFromUnix([]byte) (int, *net.UnixAddr, error)
+	ReadMsgUnix(b, oob []byte) (n, oobn, flags int, addr *net.UnixAddr, err error)
+	WriteTo([]byte, net.Addr) (int, error)
+	WriteToUnix([]byte, *net.UnixAddr) (int, error)
+	WriteMsgUnix(b, oob []byte, addr *net.UnixAddr) (n, oobn int, err error)
+	CloseRead() error
+	CloseWrite() error
+	SetReadBuffer(int) error
+	SetWriteBuffer(int) error
+	File() (*os.File, error)
+}
+
+// unixListener is what package net's Unix listeners and ours have in common.
+type unixListener interface {
+	net.Listener
+	syscall.Conn
+	SetDeadline(time.Time) error
+	SetUnlinkOnClose(bool)
+	File() (*os.File, error)
+}
+
 // A stack is package net or this library: tests run the same on both and
 // compare.
 type stack struct {
@@ -52,6 +78,12 @@ type stack struct {
 	listenUDP    func(network string, laddr *net.UDPAddr) (udpConn, error)
 	multicast    func(network string, ifi *net.Interface, gaddr *net.UDPAddr) (udpConn, error)
 	zeroUDP      udpConn
+	listen       func(network, address string) (net.Listener, error)
+	dialUnix     func(network string, laddr, raddr *net.UnixAddr) (unixConn, error)
+	listenUnix   func(network string, laddr *net.UnixAddr) (unixListener, error)
+	listenGram   func(network string, laddr *net.UnixAddr) (unixConn, error)
+	zeroUnix     unixConn
+	nilListener  unixListener
 }
 
 var std = stack{
@@ -71,6 +103,18 @@ var std = stack{
 		return orNil[udpConn](net.ListenMulticastUDP(network, ifi, gaddr))
 	},
 	zeroUDP: new(net.UDPConn),
+	listen:  net.Listen,
+	dialUnix: func(network string, laddr, raddr *net.UnixAddr) (unixConn, error) {
+		return orNil[unixConn](net.DialUnix(network, laddr, raddr))
+	},
+	listenUnix: func(network string, laddr *net.UnixAddr) (unixListener, error) {
+		return orNil[unixListener](net.ListenUnix(network, laddr))
+	},
+	listenGram: func(network string, laddr *net.UnixAddr) (unixConn, error) {
+		return orNil[unixConn](net.ListenUnixgram(network, laddr))
+	},
+	zeroUnix:    new(net.UnixConn),
+	nilListener: (*net.UnixListener)(nil),
 }
 
 var ours = stack{
@@ -90,6 +134,18 @@ var ours = stack{
 		return orNil[udpConn](conn.ListenMulticastUDP(network, ifi, gaddr))
 	},
 	zeroUDP: new(conn.UDPConn),
+	listen:  listener.Listen,
+	dialUnix: func(network string, laddr, raddr *net.UnixAddr) (unixConn, error) {
+		return orNil[unixConn](conn.DialUnix(network, laddr, raddr))
+	},
+	listenUnix: func(network string, laddr *net.UnixAddr) (unixListener, error) {
+		return orNil[unixListener](listener.ListenUnix(network, laddr))
+	},
+	listenGram: func(network string, laddr *net.UnixAddr) (unixConn, error) {
+		return orNil[unixConn](conn.ListenUnixgram(network, laddr))
+	},
+	zeroUnix:    new(conn.UnixConn),
+	nilListener: (*listener.UnixListener)(nil),
 }
 
 // orNil keeps a nil pointer from becoming an interface that is not nil.
@@ -108,8 +164,8 @@ type transcript struct {
 	names *strings.Replacer
 }
 
-// rename lets a text appear under another name: addresses differ between runs.
-func (tr *transcript) rename(text, name string) { tr.names = strings.NewReplacer(text, name) }
+// rename lets texts appear under other names: addresses differ between runs.
+func (tr *transcript) rename(textAndName ...string) { tr.names = strings.NewReplacer(textAndName...) }
 
 func (tr *transcript) add(format string, args ...any) {
 	for i, a := range args {
@@ -186,6 +242,17 @@ func open[C interface{ Close() error }](c C, err error) func(testing.TB) C {
 		t.Cleanup(func() { c.Close() })
 		return c
 	}
+}
+
+// listen returns a listener of ours that is closed with the test.
+func listen(t testing.TB, network, address string) net.Listener {
+	t.Helper()
+	ln, err := listener.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return ln
 }
 
 var past = time.Unix(1, 0)

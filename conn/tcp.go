@@ -60,15 +60,6 @@ func (c *TCPConn) WriteTo(w io.Writer) (int64, error) {
 type onlyWriter struct{ io.Writer }
 type onlyReader struct{ io.Reader }
 
-// do gives the error of an operation on the socket its form.
-func (c *TCPConn) do(op string, err error) error {
-	if err != nil {
-		err = c.fail(op, err)
-	}
-	runtime.KeepAlive(c)
-	return err
-}
-
 // CloseRead shuts down the reading side: later reads return io.EOF.
 func (c *TCPConn) CloseRead() error {
 	if !c.ok() {

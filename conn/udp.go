@@ -30,10 +30,6 @@ func newUDPConn(fd *netfd.FD) *UDPConn {
 	return c
 }
 
-// NewPacketConn makes a connection of a descriptor. It is for package listener;
-// no other package can name the argument's type.
-func NewPacketConn(fd *netfd.FD) net.PacketConn { return newUDPConn(fd) }
-
 // DialUDP makes a connection to raddr on the network "udp", "udp4" or "udp6",
 // from laddr unless that is nil.
 func DialUDP(network string, laddr, raddr *net.UDPAddr) (*UDPConn, error) {
@@ -69,21 +65,6 @@ func (d *Dialer) connectUDP(ctx context.Context, n netfd.Network, laddr, raddr *
 		return nil, err
 	}
 	return newUDPConn(fd), nil
-}
-
-// ListenPacket makes a socket that receives datagrams at address: see
-// net.ListenPacket. The networks are those of UDP; all others are package
-// net's own. ListenConfig of package listener has options.
-func ListenPacket(network, address string) (net.PacketConn, error) {
-	n := netfd.NetworkOf(network)
-	if !n.IsPacket() {
-		return net.ListenPacket(network, address)
-	}
-	fd, err := netfd.ListenPacket(context.Background(), nil, n, address, netfd.ListenOptions{})
-	if err != nil {
-		return nil, err
-	}
-	return NewPacketConn(fd), nil
 }
 
 // ListenUDP makes a socket that receives datagrams at laddr on the network
@@ -130,24 +111,6 @@ func listenUDP(network string, laddr *net.UDPAddr, wildcard bool, open func(*moo
 	return newUDPConn(fd), nil
 }
 
-// read gives the error of a read its form.
-func (c *UDPConn) read(err error) error {
-	if err != nil {
-		err = c.fail("read", err)
-	}
-	runtime.KeepAlive(c)
-	return err
-}
-
-// write gives the error of a write to an address its form.
-func (c *UDPConn) write(err error, to net.Addr) error {
-	if err != nil {
-		err = &net.OpError{Op: "write", Net: c.fd.Network(), Source: c.fd.LocalAddr(), Addr: to, Err: err}
-	}
-	runtime.KeepAlive(c)
-	return err
-}
-
 // ReadFrom implements net.PacketConn: it reads one datagram into b, what does
 // not fit is lost. The address is a *net.UDPAddr, the only allocation.
 func (c *UDPConn) ReadFrom(b []byte) (int, net.Addr, error) {
@@ -165,7 +128,7 @@ func (c *UDPConn) ReadFromUDP(b []byte) (n int, addr *net.UDPAddr, err error) {
 	}
 	n, from, err := c.fd.ReadUDP(b)
 	if err != nil {
-		return n, nil, c.read(err)
+		return n, nil, c.do("read", err)
 	}
 	runtime.KeepAlive(c)
 	return n, from.UDPAddr(), nil
@@ -179,7 +142,7 @@ func (c *UDPConn) ReadFromUDPAddrPort(b []byte) (n int, addr netip.AddrPort, err
 		return 0, netip.AddrPort{}, syscall.EINVAL
 	}
 	n, from, err := c.fd.ReadUDP(b)
-	return n, from.AddrPort(), c.read(err)
+	return n, from.AddrPort(), c.do("read", err)
 }
 
 // ReadMsgUDP reads one datagram into b and its control messages into oob: see
@@ -189,7 +152,7 @@ func (c *UDPConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAd
 		return 0, 0, 0, nil, syscall.EINVAL
 	}
 	n, oobn, flags, from, err := c.fd.ReadMsgUDP(b, oob)
-	return n, oobn, flags, from.UDPAddr(), c.read(err)
+	return n, oobn, flags, from.UDPAddr(), c.do("read", err)
 }
 
 // ReadMsgUDPAddrPort is ReadMsgUDP without an allocation.
@@ -198,7 +161,7 @@ func (c *UDPConn) ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr ne
 		return 0, 0, 0, netip.AddrPort{}, syscall.EINVAL
 	}
 	n, oobn, flags, from, err := c.fd.ReadMsgUDP(b, oob)
-	return n, oobn, flags, from.AddrPort(), c.read(err)
+	return n, oobn, flags, from.AddrPort(), c.do("read", err)
 }
 
 // WriteTo implements net.PacketConn: it sends b as one datagram to addr, a
@@ -210,7 +173,7 @@ func (c *UDPConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	}
 	to, ok := addr.(*net.UDPAddr)
 	if !ok {
-		return 0, c.write(syscall.EINVAL, addr)
+		return 0, c.sent(syscall.EINVAL, addr)
 	}
 	return c.WriteToUDP(b, to)
 }
@@ -221,7 +184,7 @@ func (c *UDPConn) WriteToUDP(b []byte, to *net.UDPAddr) (int, error) {
 		return 0, syscall.EINVAL
 	}
 	n, err := c.fd.WriteUDP(b, to)
-	return n, c.write(err, addr(to))
+	return n, c.sent(err, addr(to))
 }
 
 // WriteToUDPAddrPort is WriteTo without an allocation.
@@ -231,7 +194,7 @@ func (c *UDPConn) WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error)
 	}
 	n, err := c.fd.WriteUDPAddrPort(b, addr)
 	if err != nil {
-		err = c.write(err, addrPort{addr})
+		err = c.sent(err, addrPort{addr})
 	}
 	runtime.KeepAlive(c)
 	return n, err
@@ -245,7 +208,7 @@ func (c *UDPConn) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (n, oobn int, err 
 		return 0, 0, syscall.EINVAL
 	}
 	n, oobn, err = c.fd.WriteMsgUDP(b, oob, to)
-	return n, oobn, c.write(err, addr(to))
+	return n, oobn, c.sent(err, addr(to))
 }
 
 // WriteMsgUDPAddrPort is WriteMsgUDP for a netip.AddrPort; the zero one stands
@@ -256,7 +219,7 @@ func (c *UDPConn) WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oo
 	}
 	n, oobn, err = c.fd.WriteMsgUDPAddrPort(b, oob, addr)
 	if err != nil {
-		err = c.write(err, addrPort{addr})
+		err = c.sent(err, addrPort{addr})
 	}
 	runtime.KeepAlive(c)
 	return n, oobn, err

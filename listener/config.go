@@ -37,7 +37,8 @@ type ListenConfig struct {
 }
 
 // Listen listens on address with the default configuration: see net.Listen.
-// The networks are "tcp", "tcp4" and "tcp6"; all others are package net's own.
+// The networks are those of TCP, "unix" and "unixpacket"; all others are
+// package net's own.
 func Listen(network, address string) (net.Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }
@@ -59,23 +60,25 @@ func (lc *ListenConfig) SetMultipathTCP(use bool) { lc.mptcp.Set(use) }
 // resolution of a name and has no effect on the listener.
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	n := netfd.NetworkOf(network)
-	if !n.IsTCP() {
+	if !n.IsTCP() && n != netfd.Unix && n != netfd.Unixpacket {
 		return lc.std().Listen(ctx, network, address)
 	}
 	addrs, err := netfd.Resolve(ctx, net.DefaultResolver, n, address, nil, false)
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 	}
-	ln, err := lc.listenTCP(ctx, n, netfd.First(addrs).(*net.TCPAddr))
-	if err != nil {
-		return nil, err
+	switch laddr := netfd.First(addrs).(type) {
+	case *net.TCPAddr:
+		return orNil(lc.listenTCP(ctx, n, laddr))
+	case *net.UnixAddr:
+		return orNil(lc.listenUnix(ctx, n, laddr))
 	}
-	return ln, nil
+	return nil, &net.OpError{Op: "listen", Net: network, Err: net.UnknownNetworkError(network)}
 }
 
 // ListenPacket makes a socket that receives datagrams at address: see
-// net.ListenConfig.ListenPacket. The networks are those of UDP; all others are
-// package net's own. ctx bounds the resolution of a name and has no effect on
+// net.ListenConfig.ListenPacket. The networks are those of UDP and "unixgram"; all
+// others are package net's own. ctx bounds the resolution of a name and has no effect on
 // the socket.
 func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	n := netfd.NetworkOf(network)
@@ -105,21 +108,30 @@ func (lc *ListenConfig) options() netfd.ListenOptions {
 	return opts
 }
 
-func (lc *ListenConfig) listenTCP(ctx context.Context, n netfd.Network, laddr *net.TCPAddr) (*TCPListener, error) {
-	fail := func(err error) (*TCPListener, error) {
-		return nil, &net.OpError{Op: "listen", Net: n.String(), Addr: laddr, Err: err}
+// orNil keeps a nil pointer from becoming an interface that is not nil.
+func orNil[L net.Listener](l L, err error) (net.Listener, error) {
+	if err != nil {
+		return nil, err
 	}
-	rt := lc.Runtime
-	if rt == nil {
-		var err error
-		if rt, err = moorrt.Default(); err != nil {
-			return fail(err)
-		}
+	return l, nil
+}
+
+func (lc *ListenConfig) runtime() (*moorrt.Runtime, error) {
+	if lc.Runtime != nil {
+		return lc.Runtime, nil
+	}
+	return moorrt.Default()
+}
+
+func (lc *ListenConfig) listenTCP(ctx context.Context, n netfd.Network, laddr *net.TCPAddr) (*TCPListener, error) {
+	rt, err := lc.runtime()
+	if err != nil {
+		return nil, failed(n.String(), laddr, err)
 	}
 	opts := lc.options()
 	fd, err := netfd.ListenTCP(ctx, rt, n, netfd.InetOf(laddr), opts)
 	if err != nil {
-		return fail(err)
+		return nil, failed(n.String(), laddr, err)
 	}
 	return newTCPListener(fd, rt, opts.KeepAlive), nil
 }

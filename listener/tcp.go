@@ -16,8 +16,7 @@ import (
 // TCPListener listens for TCP connections: net.TCPListener on an event loop.
 // Any number of goroutines may call any method at the same time.
 type TCPListener struct {
-	fd        *netfd.FD
-	rt        *moorrt.Runtime
+	socket
 	keepAlive netfd.KeepAlive
 }
 
@@ -26,11 +25,7 @@ type TCPListener struct {
 func ListenTCP(network string, laddr *net.TCPAddr) (*TCPListener, error) {
 	n := netfd.NetworkOf(network)
 	if !n.IsTCP() {
-		var a net.Addr
-		if laddr != nil {
-			a = laddr
-		}
-		return nil, &net.OpError{Op: "listen", Net: network, Addr: a, Err: net.UnknownNetworkError(network)}
+		return nil, failed(network, laddr, net.UnknownNetworkError(network))
 	}
 	if laddr == nil {
 		laddr = &net.TCPAddr{}
@@ -39,16 +34,12 @@ func ListenTCP(network string, laddr *net.TCPAddr) (*TCPListener, error) {
 }
 
 func newTCPListener(fd *netfd.FD, rt *moorrt.Runtime, ka netfd.KeepAlive) *TCPListener {
-	l := &TCPListener{fd: fd, rt: rt, keepAlive: ka}
-	runtime.SetFinalizer(l, func(l *TCPListener) { l.fd.Close() })
+	l := &TCPListener{keepAlive: ka}
+	l.adopt(fd, rt)
 	return l
 }
 
 func (l *TCPListener) ok() bool { return l != nil && l.fd != nil }
-
-func (l *TCPListener) fail(op string, err error) error {
-	return &net.OpError{Op: op, Net: l.fd.Network(), Addr: l.fd.LocalAddr(), Err: err}
-}
 
 // Accept implements net.Listener: it waits for a connection, which is a
 // *conn.TCPConn on the least loaded loop.
@@ -66,10 +57,10 @@ func (l *TCPListener) AcceptTCP() (*conn.TCPConn, error) {
 		return nil, syscall.EINVAL
 	}
 	fd, err := l.fd.AcceptTCP(l.rt, false, l.keepAlive)
+	runtime.KeepAlive(l)
 	if err != nil {
 		return nil, l.fail("accept", err)
 	}
-	runtime.KeepAlive(l)
 	return conn.NewTCPConn(fd), nil
 }
 
@@ -80,11 +71,7 @@ func (l *TCPListener) Close() error {
 	if !l.ok() {
 		return syscall.EINVAL
 	}
-	runtime.SetFinalizer(l, nil)
-	if err := l.fd.Close(); err != nil {
-		return l.fail("close", err)
-	}
-	return nil
+	return l.close()
 }
 
 // Addr implements net.Listener: the *net.TCPAddr that it listens on, which must
@@ -110,12 +97,7 @@ func (l *TCPListener) File() (*os.File, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
 	}
-	defer runtime.KeepAlive(l)
-	f, err := l.fd.Dup()
-	if err != nil {
-		return nil, l.fail("file", err)
-	}
-	return f, nil
+	return l.file()
 }
 
 // SyscallConn returns access to the descriptor: see syscall.Conn. Its Read and
@@ -124,25 +106,5 @@ func (l *TCPListener) SyscallConn() (syscall.RawConn, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
 	}
-	return rawListener{l}, nil
+	return rawListener{&l.socket}, nil
 }
-
-// rawListener implements syscall.RawConn. It keeps the listener alive.
-type rawListener struct {
-	l *TCPListener
-}
-
-// Control calls f with the descriptor, which can't be closed meanwhile.
-func (r rawListener) Control(f func(fd uintptr)) error {
-	defer runtime.KeepAlive(r.l)
-	if err := r.l.fd.RawControl(f); err != nil {
-		return r.l.fail("raw-control", err)
-	}
-	return nil
-}
-
-// Read returns EINVAL, as package net's does: connections come from Accept.
-func (rawListener) Read(func(uintptr) bool) error { return syscall.EINVAL }
-
-// Write returns EINVAL.
-func (rawListener) Write(func(uintptr) bool) error { return syscall.EINVAL }

@@ -4,6 +4,7 @@ package netfd
 
 import (
 	"context"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,7 +45,7 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s int, laddr, ra
 		if err != nil {
 			return false, err
 		}
-		if err := unix.Bind(s, local); err != nil {
+		if err := syscall.Bind(s, local); err != nil {
 			return false, call("bind", err)
 		}
 	}
@@ -52,7 +53,7 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s int, laddr, ra
 	if err != nil {
 		return false, err
 	}
-	switch err := unix.Connect(s, remote); err {
+	switch err := syscall.Connect(s, remote); err {
 	case unix.EINPROGRESS, unix.EALREADY, unix.EINTR:
 	case nil, unix.EISCONN:
 		if err := ctx.Err(); err != nil {
@@ -79,7 +80,7 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s int, laddr, ra
 // askPeer takes the peer's address from the kernel. It reports false when the
 // socket is not connected.
 func (fd *FD) askPeer() bool {
-	sa, err := unix.Getpeername(fd.Sysfd())
+	sa, err := syscall.Getpeername(fd.Sysfd())
 	if err != nil {
 		return false
 	}
@@ -87,10 +88,25 @@ func (fd *FD) askPeer() bool {
 	return true
 }
 
-func (fd *FD) setPeer(sa unix.Sockaddr) { fd.peer = sys.EndpointOf(sa) }
+func (fd *FD) setPeer(sa syscall.Sockaddr) {
+	if name, ok := sys.UnixNameOf(sa); ok {
+		fd.raddr.Store(fd.network.heldName(name))
+	} else {
+		fd.peer = sys.EndpointOf(sa)
+	}
+}
 
 // setLocal takes the socket's own address from the kernel.
-func (fd *FD) setLocal() { fd.LocalAddr() }
+func (fd *FD) setLocal() {
+	if !fd.network.IsUnix() {
+		fd.LocalAddr()
+		return
+	}
+	sa, _ := syscall.Getsockname(fd.Sysfd())
+	if name, ok := sys.UnixNameOf(sa); ok {
+		fd.laddr.Store(fd.network.heldName(name))
+	}
+}
 
 // awaitConnect waits until the connect in progress has ended, or ctx has.
 func (fd *FD) awaitConnect(ctx context.Context) (err error) {

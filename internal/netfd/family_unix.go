@@ -5,6 +5,7 @@ package netfd
 import (
 	"net"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -13,16 +14,16 @@ import (
 
 // sockaddr implements address. A port that does not fit in one is left to the
 // system calls to refuse, as package net does.
-func (a *Inet) sockaddr(family int) (unix.Sockaddr, error) {
+func (a *Inet) sockaddr(family int) (syscall.Sockaddr, error) {
 	e, err := sys.EndpointFromIP(family, a.IP, a.Port, a.Zone)
 	if err != nil {
 		return nil, err
 	}
 	sa := e.Sockaddr()
 	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		sa.Port = a.Port
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		sa.Port = a.Port
 	}
 	return sa, nil
@@ -62,9 +63,9 @@ var (
 		if unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0) != nil {
 			return false
 		}
-		loopback := &unix.SockaddrInet6{}
+		loopback := &syscall.SockaddrInet6{}
 		copy(loopback.Addr[:], net.IPv4(127, 0, 0, 1).To16())
-		return unix.Bind(fd, loopback) == nil
+		return syscall.Bind(fd, loopback) == nil
 	})
 )
 

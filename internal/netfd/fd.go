@@ -26,6 +26,9 @@ type FD struct {
 // Network returns the name that the socket was made under, for errors.
 func (fd *FD) Network() string { return fd.network.String() }
 
+// IsUnix reports whether it is a Unix socket.
+func (fd *FD) IsUnix() bool { return fd.network.IsUnix() }
+
 // LocalAddr returns the socket's own address, also after Close; nil for none.
 // It may be called concurrently with everything.
 func (fd *FD) LocalAddr() net.Addr {

@@ -4,6 +4,7 @@ package netfd
 
 import (
 	"context"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -82,5 +83,5 @@ func (fd *FD) bind(ctx context.Context, s int, laddr address, opts ListenOptions
 	if err := fd.callControl(ctx, opts.Control, laddr.String(), s); err != nil {
 		return err
 	}
-	return call("bind", unix.Bind(s, local))
+	return call("bind", syscall.Bind(s, local))
 }

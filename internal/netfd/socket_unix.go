@@ -5,6 +5,7 @@ package netfd
 import (
 	"context"
 	"errors"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -15,7 +16,7 @@ import (
 // An address is what a socket can be bound or connected to.
 type address interface {
 	// sockaddr returns the address for a socket of the given family.
-	sockaddr(family int) (unix.Sockaddr, error)
+	sockaddr(family int) (syscall.Sockaddr, error)
 	String() string
 }
 

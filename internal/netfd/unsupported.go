@@ -34,6 +34,18 @@ func ListenMulticastUDP(context.Context, *runtime.Runtime, Network, *net.Interfa
 	return nil, errors.ErrUnsupported
 }
 
+func DialUnix(context.Context, *runtime.Runtime, Network, *net.UnixAddr, *net.UnixAddr, Control) (*FD, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func ListenUnix(context.Context, *runtime.Runtime, Network, *net.UnixAddr, ListenOptions) (*FD, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (*FD) AcceptUnix(*runtime.Runtime) (*FD, error) {
+	return nil, errors.ErrUnsupported
+}
+
 func (*FD) AcceptTCP(*runtime.Runtime, bool, KeepAlive) (*FD, error) {
 	return nil, errors.ErrUnsupported
 }

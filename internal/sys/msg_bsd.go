@@ -12,7 +12,7 @@ import (
 // if there is one: see recvfrom(2).
 func RecvFrom(fd int, p []byte, addr *RawAddr) (int, syscall.Errno) {
 	for {
-		n, sa, err := unix.Recvfrom(fd, p, 0)
+		n, sa, err := syscall.Recvfrom(fd, p, 0)
 		if err == nil {
 			addr.sa = sa
 			return n, 0
@@ -26,7 +26,7 @@ func RecvFrom(fd int, p []byte, addr *RawAddr) (int, syscall.Errno) {
 // SendTo sends p as a message to addr: see sendto(2).
 func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
 	for {
-		if err := unix.Sendto(fd, p, 0, addr.sa); err != unix.EINTR {
+		if err := syscall.Sendto(fd, p, 0, addr.sa); err != unix.EINTR {
 			return Errno(err)
 		}
 	}
@@ -37,7 +37,7 @@ func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
 // lengths and the message's flags: see recvmsg(2).
 func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags int, errno syscall.Errno) {
 	for {
-		n, oobn, rflags, sa, err := unix.Recvmsg(fd, p, oob, flags)
+		n, oobn, rflags, sa, err := syscall.Recvmsg(fd, p, oob, flags)
 		if err == nil {
 			addr.sa = sa
 			return n, oobn, rflags, 0
@@ -51,17 +51,39 @@ func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags i
 // SendMsg sends p as a message to addr, or to the peer if addr is nil, with
 // the control messages in oob: see sendmsg(2).
 func SendMsg(fd int, p, oob []byte, addr *RawAddr) (int, syscall.Errno) {
-	var sa unix.Sockaddr
+	var sa syscall.Sockaddr
 	if addr != nil {
 		sa = addr.sa
 	}
 	for {
-		n, err := unix.SendmsgN(fd, p, oob, sa, 0)
+		n, err := syscall.SendmsgN(fd, p, oob, sa, 0)
 		if err == nil {
 			return n, 0
 		}
 		if err != unix.EINTR {
 			return 0, Errno(err)
+		}
+	}
+}
+
+// RightsFlags are the flags for RecvMsg with which received descriptors are
+// close-on-exec from birth.
+const RightsFlags = 0
+
+// SetRightsCloseOnExec sets the flag on the descriptors in oob, where
+// RightsFlags can't.
+func SetRightsCloseOnExec(oob []byte) {
+	msgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return
+	}
+	for i := range msgs {
+		fds, err := unix.ParseUnixRights(&msgs[i])
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			unix.CloseOnExec(fd)
 		}
 	}
 }

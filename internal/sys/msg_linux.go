@@ -111,3 +111,10 @@ func SendMsg(fd int, p, oob []byte, addr *RawAddr) (int, syscall.Errno) {
 		}
 	}
 }
+
+// RightsFlags are the flags for RecvMsg with which received descriptors are
+// close-on-exec from birth: recvmsg(2).
+const RightsFlags = unix.MSG_CMSG_CLOEXEC
+
+// SetRightsCloseOnExec has nothing left to do: see RightsFlags.
+func SetRightsCloseOnExec([]byte) {}

@@ -51,8 +51,51 @@ func (a *RawAddr) SetEndpoint(e Endpoint) {
 	}
 }
 
-// Invalidate makes a an address that every system call refuses with EINVAL.
-func (a *RawAddr) Invalidate() { a.size = 1 }
+// SetUnixName makes a the address of the Unix socket of that name: a path, or
+// for a first '@' or NUL a name that is no path (unix(7), "abstract").
+func (a *RawAddr) SetUnixName(name string) {
+	sa := (*unix.RawSockaddrUnix)(unsafe.Pointer(&a.any))
+	abstract := name != "" && (name[0] == '@' || name[0] == 0)
+	if len(name) > len(sa.Path) || len(name) == len(sa.Path) && !abstract {
+		a.Invalidate()
+		return
+	}
+	*sa = unix.RawSockaddrUnix{Family: unix.AF_UNIX}
+	for i := range len(name) {
+		sa.Path[i] = int8(name[i])
+	}
+	a.size = uint32(unsafe.Offsetof(sa.Path)) + uint32(len(name))
+	switch {
+	case abstract:
+		sa.Path[0] = 0
+	case name != "":
+		a.size++ // for the NUL
+	}
+}
+
+// AppendUnixName appends the name in a to b. It reports false if a is no
+// address of a Unix socket. As in package net a '@' stands for a leading NUL,
+// also that of no name, and the name ends at the next NUL.
+func (a *RawAddr) AppendUnixName(b []byte) ([]byte, bool) {
+	if a.any.Addr.Family != unix.AF_UNIX {
+		return b, false
+	}
+	for i, c := range (*unix.RawSockaddrUnix)(unsafe.Pointer(&a.any)).Path {
+		switch {
+		case c != 0:
+			b = append(b, byte(c))
+		case i == 0:
+			b = append(b, '@')
+		default:
+			return b, true
+		}
+	}
+	return b, true
+}
+
+// Invalidate makes a an address that every system call refuses with EINVAL,
+// whatever the socket: its size is negative.
+func (a *RawAddr) Invalidate() { a.size = 1 << 31 }
 
 // fromNetwork reads a port, which lies in memory in network order.
 func fromNetwork(port *uint16) uint16 {

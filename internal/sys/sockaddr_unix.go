@@ -5,18 +5,19 @@ package sys
 import (
 	"net"
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // EndpointOf returns the internet address in sa, or none.
-func EndpointOf(sa unix.Sockaddr) (e Endpoint) {
+func EndpointOf(sa syscall.Sockaddr) (e Endpoint) {
 	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		e.family = 4
 		copy(e.ip[:], sa.Addr[:])
 		e.port = uint16(sa.Port)
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		e.family = 6
 		e.ip = sa.Addr
 		e.zone = sa.ZoneId
@@ -25,13 +26,13 @@ func EndpointOf(sa unix.Sockaddr) (e Endpoint) {
 	return e
 }
 
-// Sockaddr returns e for package unix's functions.
-func (e Endpoint) Sockaddr() unix.Sockaddr {
+// Sockaddr returns e for package syscall's functions.
+func (e Endpoint) Sockaddr() syscall.Sockaddr {
 	switch e.family {
 	case 4:
-		return &unix.SockaddrInet4{Port: int(e.port), Addr: [4]byte(e.ip[:4])}
+		return &syscall.SockaddrInet4{Port: int(e.port), Addr: [4]byte(e.ip[:4])}
 	case 6:
-		return &unix.SockaddrInet6{Port: int(e.port), ZoneId: e.zone, Addr: e.ip}
+		return &syscall.SockaddrInet6{Port: int(e.port), ZoneId: e.zone, Addr: e.ip}
 	}
 	return nil
 }
@@ -88,6 +89,15 @@ func EndpointFromAddrPort(family int, ap netip.AddrPort) (Endpoint, error) {
 
 // LocalEndpoint asks the kernel for the socket's own address: getsockname(2).
 func LocalEndpoint(fd int) Endpoint {
-	sa, _ := unix.Getsockname(fd)
+	sa, _ := syscall.Getsockname(fd)
 	return EndpointOf(sa)
+}
+
+// UnixNameOf returns the name in sa, false if sa is no address of a Unix
+// socket.
+func UnixNameOf(sa syscall.Sockaddr) (string, bool) {
+	if sa, ok := sa.(*syscall.SockaddrUnix); ok {
+		return sa.Name, true
+	}
+	return "", false
 }

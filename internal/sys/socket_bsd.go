@@ -9,7 +9,7 @@ import (
 )
 
 // RawAddr is any socket address. The zero RawAddr is none, and room for one.
-type RawAddr struct{ sa unix.Sockaddr }
+type RawAddr struct{ sa syscall.Sockaddr }
 
 // Endpoint returns the internet address in a, or none.
 func (a *RawAddr) Endpoint() Endpoint { return EndpointOf(a.sa) }
@@ -17,8 +17,18 @@ func (a *RawAddr) Endpoint() Endpoint { return EndpointOf(a.sa) }
 // SetEndpoint makes a the internet address e, which is not none.
 func (a *RawAddr) SetEndpoint(e Endpoint) { a.sa = e.Sockaddr() }
 
+// SetUnixName makes a the address of the Unix socket of that name.
+func (a *RawAddr) SetUnixName(name string) { a.sa = &syscall.SockaddrUnix{Name: name} }
+
+// AppendUnixName appends the name in a to b. It reports false if a is no
+// address of a Unix socket.
+func (a *RawAddr) AppendUnixName(b []byte) ([]byte, bool) {
+	name, ok := UnixNameOf(a.sa)
+	return append(b, name...), ok
+}
+
 // Invalidate makes a an address that every system call refuses with EINVAL.
-func (a *RawAddr) Invalidate() { a.sa = &unix.SockaddrInet4{Port: -1} }
+func (a *RawAddr) Invalidate() { a.sa = &syscall.SockaddrInet4{Port: -1} }
 
 // Socket opens a non-blocking, close-on-exec socket: see socket(2). The flags
 // are set afterwards; ForkLock keeps a child from inheriting the descriptor in
@@ -46,7 +56,7 @@ func Socket(family, sotype, proto int) (int, error) {
 func Accept(fd int, addr *RawAddr) (int, syscall.Errno) {
 	for {
 		syscall.ForkLock.RLock()
-		n, sa, err := unix.Accept(fd)
+		n, sa, err := syscall.Accept(fd)
 		if err == nil {
 			unix.CloseOnExec(n)
 		}

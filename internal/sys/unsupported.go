@@ -20,8 +20,19 @@ func (*RawAddr) Endpoint() Endpoint { return Endpoint{} }
 // SetEndpoint does nothing.
 func (*RawAddr) SetEndpoint(Endpoint) {}
 
+// SetUnixName does nothing.
+func (*RawAddr) SetUnixName(string) {}
+
+// AppendUnixName returns no name.
+func (*RawAddr) AppendUnixName(b []byte) ([]byte, bool) { return b, false }
+
 // Invalidate does nothing.
 func (*RawAddr) Invalidate() {}
+
+// RightsFlags and SetRightsCloseOnExec have nothing to do with.
+const RightsFlags = 0
+
+func SetRightsCloseOnExec([]byte) {}
 
 // AcceptName is the name of the call in errors.
 const AcceptName = "accept"

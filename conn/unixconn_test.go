@@ -1,0 +1,561 @@
+//go:build unix
+
+package conn_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/nettest"
+	"golang.org/x/sys/unix"
+
+	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/listener"
+)
+
+func unixAddr(network, name string) *net.UnixAddr { return &net.UnixAddr{Name: name, Net: network} }
+
+// directory returns a directory whose name is short enough for sockets.
+func directory(t testing.TB) string {
+	t.Helper()
+	var dir string
+	for { // unlike MkdirTemp's, all names are of one length
+		dir = filepath.Join(os.TempDir(), fmt.Sprintf("moor%08x", rand.Uint32()))
+		if err := os.Mkdir(dir, 0o700); err == nil {
+			break
+		} else if !errors.Is(err, fs.ErrExist) {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// unixPair returns both ends of a connection on one stack; the listener is
+// closed.
+func unixPair(t testing.TB, s stack, network string) (dialled, accepted unixConn) {
+	t.Helper()
+	ln := open(s.listenUnix(network, unixAddr(network, filepath.Join(directory(t), "s"))))(t)
+	dialled = open(s.dialUnix(network, nil, ln.Addr().(*net.UnixAddr)))(t)
+	c := open(ln.Accept())(t)
+	ln.Close()
+	return dialled, c.(unixConn)
+}
+
+func TestNettestUnix(t *testing.T) {
+	for range *rounds {
+		nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+			dir := directory(t)
+			c1, c2, stop, err = tcpPipe("unix", filepath.Join(dir, "s"))()
+			return c1, c2, stop, err
+		})
+	}
+}
+
+func TestUnixMakingErrorsAreStds(t *testing.T) {
+	same(t, func(t *testing.T, s stack, tr *transcript) {
+		dir := directory(t)
+		tr.rename(dir, "DIR")
+		path := func(name string) string { return filepath.Join(dir, name) }
+		try := func(what string, c interface{ Close() error }, err error) {
+			tr.add("%s: %v, %v", what, c == nil, err)
+			if err == nil {
+				c.Close()
+			}
+		}
+		file := path("file")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stream := open(s.listenUnix("unix", unixAddr("unix", path("stream"))))(t)
+		tr.add("%v", stream.Addr())
+		grams := open(s.listenGram("unixgram", unixAddr("unixgram", path("grams"))))(t)
+		tr.add("%v", grams.LocalAddr())
+		i := 0
+		for _, network := range []string{"unix", "unixgram", "unixpacket", "tcp", "udp", "nonsense", ""} {
+			for _, name := range []string{"-", "", path("none"), file, path("stream"), path("grams"), path("no/dir"),
+				dir + "/" + strings.Repeat("x", 107-len(dir)-1), dir + "/" + strings.Repeat("x", 108-len(dir)-1), dir + "/" + strings.Repeat("x", 109-len(dir)-1)} {
+				var a *net.UnixAddr
+				if name != "-" {
+					a = unixAddr(network, name)
+				}
+				c, err := s.dialUnix(network, nil, a)
+				try(fmt.Sprintf("dial %s %v", network, a), c, err)
+				i++
+				c, err = s.dialUnix(network, unixAddr(network, path(fmt.Sprint("from", i))), a)
+				try(fmt.Sprintf("dial %s %v with local address", network, a), c, err)
+				c, err = s.dialUnix(network, a, unixAddr(network, path("grams")))
+				try(fmt.Sprintf("dial %s from %v", network, a), c, err)
+				os.Remove(path("none"))
+				if len(name) <= 100 || network != "unix" && network != "unixpacket" {
+					g, err := s.listenGram(network, a)
+					try(fmt.Sprintf("listen %s for datagrams %v", network, a), g, err)
+					os.Remove(path("none"))
+				}
+				l, err := s.listenUnix(network, a)
+				try(fmt.Sprintf("listen %s %v", network, a), l, err)
+				d, err := s.dial(network, name)
+				try(fmt.Sprintf("Dial %s %s", network, name), d, err)
+				for _, from := range []net.Addr{unixAddr(network, path("local")), unixAddr("other", path("local")), &net.TCPAddr{}} {
+					d, err = s.dialFrom(from, network, name)
+					try(fmt.Sprintf("Dial %s %s from %v", network, name, from), d, err)
+					os.Remove(path("local"))
+				}
+				if name != "-" {
+					nl, err := s.listen(network, name)
+					try(fmt.Sprintf("Listen %s %s", network, name), nl, err)
+					os.Remove(path("none"))
+					p, err := s.listenPacket(network, name)
+					try(fmt.Sprintf("ListenPacket %s %s", network, name), p, err)
+					os.Remove(path("none"))
+				}
+			}
+		}
+	})
+}
+
+func TestUnixCallErrorsAreStds(t *testing.T) {
+	b := make([]byte, 10)
+	same(t, func(t *testing.T, s stack, tr *transcript) {
+		dir := directory(t)
+		none := filepath.Join(dir, "none")
+		calls := func(what string, c unixConn) {
+			c.SetReadDeadline(past)
+			n, err := c.Read(b)
+			tr.add("%s: Read = %d, %v", what, n, err)
+			n, a, err := c.ReadFrom(b)
+			tr.add("%s: ReadFrom = %d, %v, %v", what, n, a == nil, err)
+			n, ua, err := c.ReadFromUnix(b)
+			tr.add("%s: ReadFromUnix = %d, %v, %v", what, n, ua == nil, err)
+			n, oobn, flags, ua, err := c.ReadMsgUnix(b, b)
+			tr.add("%s: ReadMsgUnix = %d, %d, %d, %v, %v", what, n, oobn, flags, ua == nil, err)
+			for _, network := range []string{"unix", "unixgram", "unixpacket"} {
+				for _, to := range []*net.UnixAddr{nil, unixAddr(network, ""), unixAddr(network, none), unixAddr(network, none+strings.Repeat("x", 200))} {
+					n, err = c.WriteTo(b, to)
+					tr.add("%s: WriteTo %s %v = %d, %v", what, network, to, n, err)
+					n, err = c.WriteToUnix(b, to)
+					tr.add("%s: WriteToUnix %s %v = %d, %v", what, network, to, n, err)
+					if to != nil {
+						n, oobn, err := c.WriteMsgUnix(b, nil, to)
+						tr.add("%s: WriteMsgUnix %s %v = %d, %d, %v", what, network, to, n, oobn, err)
+					}
+				}
+			}
+			n, err = c.WriteTo(b, &net.TCPAddr{})
+			tr.add("%s: WriteTo a TCP address = %d, %v", what, n, err)
+			n, err = c.WriteTo(b, nil)
+			tr.add("%s: WriteTo nil = %d, %v", what, n, err)
+			n, oobn, err = c.WriteMsgUnix(b, nil, nil)
+			tr.add("%s: WriteMsgUnix nil = %d, %d, %v", what, n, oobn, err)
+			n, oobn, err = c.WriteMsgUnix(b, []byte("no control message"), nil)
+			tr.add("%s: WriteMsgUnix with nonsense = %d, %d, %v", what, n, oobn, err)
+		}
+		other := func(what string, c unixConn) {
+			tr.add("%s: addresses %v %v", what, c.LocalAddr(), c.RemoteAddr())
+			tr.add("%s: SetWriteDeadline %v", what, c.SetWriteDeadline(past))
+			n, err := c.Write(b)
+			tr.add("%s: Write = %d, %v", what, n, err)
+			tr.add("%s: SetReadBuffer %v", what, c.SetReadBuffer(1<<16))
+			tr.add("%s: SetWriteBuffer %v", what, c.SetWriteBuffer(1<<16))
+			if what != "zero" { // package net's panics
+				f, err := c.File()
+				tr.add("%s: File %v", what, err)
+				if err == nil {
+					f.Close()
+				}
+			}
+			_, err = c.SyscallConn()
+			tr.add("%s: SyscallConn %v", what, err)
+			tr.add("%s: CloseRead %v", what, c.CloseRead())
+			tr.add("%s: CloseWrite %v", what, c.CloseWrite())
+			tr.add("%s: Close %v", what, c.Close())
+			tr.add("%s: Close again %v", what, c.Close())
+			tr.add("%s: CloseRead after %v", what, c.CloseRead())
+			tr.add("%s: addresses after %v %v", what, c.LocalAddr(), c.RemoteAddr())
+		}
+		for _, network := range []string{"unix", "unixpacket"} {
+			path := filepath.Join(dir, network)
+			tr.rename(dir, "DIR")
+			ln := open(s.listenUnix(network, unixAddr(network, path)))(t)
+			c := open(s.dialUnix(network, unixAddr(network, filepath.Join(dir, "from"+network)), unixAddr(network, path)))(t)
+			a := open(ln.Accept())(t).(unixConn)
+			calls(network+" dialled", c)
+			calls(network+" accepted", a)
+			other(network+" accepted", a)
+			calls(network+" closed", a)
+			other(network+" dialled", c)
+			tr.add("%v", ln.SetDeadline(past))
+			_, err := ln.Accept()
+			tr.add("%s: Accept %v", network, err)
+			tr.add("%v %v", ln.Close(), ln.Close())
+			_, err = ln.Accept()
+			tr.add("%s: Accept %v", network, err)
+			tr.add("%v", ln.SetDeadline(past))
+			_, err = ln.File()
+			tr.add("%s: File %v", network, err)
+			raw, err := ln.SyscallConn()
+			tr.add("%v %v %v %v", err, raw.Control(func(uintptr) {}), raw.Read(nil), raw.Write(nil))
+		}
+		grams := open(s.listenGram("unixgram", unixAddr("unixgram", filepath.Join(dir, "grams"))))(t)
+		c := open(s.dialUnix("unixgram", nil, unixAddr("unixgram", filepath.Join(dir, "grams"))))(t)
+		bound := open(s.dialUnix("unixgram", unixAddr("unixgram", filepath.Join(dir, "bound")), nil))(t)
+		for what, c := range map[string]unixConn{"dialled": c, "bound": bound, "listening": grams} {
+			n := len(tr.lines)
+			calls(what, c)
+			other(what, c)
+			calls(what+" closed", c)
+			// Maps have no order.
+			rest := tr.lines[n:]
+			tr.lines = append(tr.lines[:n:n], strings.Join(rest, "\n"))
+		}
+		mid := len(tr.lines) - 3
+		slices.Sort(tr.lines[mid:])
+		calls("zero", s.zeroUnix)
+		other("zero", s.zeroUnix)
+		_, err := s.nilListener.Accept()
+		_, err2 := s.nilListener.File()
+		_, err3 := s.nilListener.SyscallConn()
+		tr.add("%v %v %v", err, err2, err3)
+		tr.add("%v %v", s.nilListener.Close(), s.nilListener.SetDeadline(past))
+	})
+}
+
+// The end, and messages of no bytes, as Read and its kin see them.
+func TestUnixEnds(t *testing.T) {
+	same(t, func(t *testing.T, s stack, tr *transcript) {
+		b := make([]byte, 10)
+		for _, network := range []string{"unix", "unixpacket"} {
+			for _, how := range []string{"Close", "CloseWrite", "empty message"} {
+				c, a := unixPair(t, s, network)
+				a.SetDeadline(time.Now().Add(10 * time.Second))
+				c.Write([]byte("last"))
+				switch how {
+				case "Close":
+					c.Close()
+				case "CloseWrite":
+					c.CloseWrite()
+				case "empty message":
+					if network == "unix" {
+						continue
+					}
+					n, err := c.Write(nil)
+					tr.add("%d %v", n, err)
+				}
+				tr.rename(a.LocalAddr().String(), "PATH")
+				n, err := a.Read(b)
+				tr.add("%s %s: %q %v", network, how, b[:n], err)
+				n, err = a.Read(nil)
+				tr.add("%s %s: Read of nothing %d %v", network, how, n, err)
+				n, err = a.Read(b)
+				tr.add("%s %s: %d %v", network, how, n, err)
+				if how == "empty message" {
+					continue
+				}
+				n, _, err = a.ReadFrom(b)
+				tr.add("%s %s: ReadFrom %d %v", network, how, n, err)
+				n, _, _, _, err = a.ReadMsgUnix(b, nil)
+				tr.add("%s %s: ReadMsgUnix %d %v", network, how, n, err)
+				n, err = a.Write(b)
+				tr.add("%s %s: Write %d %v", network, how, n, err)
+			}
+			c, a := unixPair(t, s, network)
+			tr.add("%v", a.CloseRead())
+			tr.rename(a.LocalAddr().String(), "PATH")
+			n, err := a.Read(b)
+			tr.add("%s: %d %v", network, n, err)
+			n, err = c.Write(b)
+			tr.add("%s: %d %v", network, n, err)
+		}
+		// Datagrams have no end.
+		dir := directory(t)
+		in := open(s.listenGram("unixgram", unixAddr("unixgram", filepath.Join(dir, "in"))))(t)
+		out := open(s.dialUnix("unixgram", nil, in.LocalAddr().(*net.UnixAddr)))(t)
+		in.SetDeadline(time.Now().Add(10 * time.Second))
+		out.Write(nil)
+		out.Write([]byte("more"))
+		for range 2 {
+			n, from, err := in.ReadFrom(b)
+			tr.add("%q %v %v", b[:n], from, err)
+		}
+	})
+}
+
+// Senders and their names, by every way of receiving.
+func TestUnixSenders(t *testing.T) {
+	same(t, func(t *testing.T, s stack, tr *transcript) {
+		dir := directory(t)
+		tr.rename(dir, "DIR", fmt.Sprint(os.Getpid(), s.name), "PID")
+		in := open(s.listenGram("unixgram", unixAddr("unixgram", filepath.Join(dir, "in"))))(t)
+		to := in.LocalAddr().(*net.UnixAddr)
+		named := open(s.listenGram("unixgram", unixAddr("unixgram", filepath.Join(dir, "named"))))(t)
+		senders := map[string]unixConn{"named": named, "unnamed": open(s.dialUnix("unixgram", nil, to))(t)}
+		if runtime.GOOS == "linux" {
+			senders["abstract"] = open(s.listenGram("unixgram", unixAddr("unixgram", fmt.Sprint("@moor", os.Getpid(), s.name))))(t)
+			auto := open(s.listenGram("unixgram", unixAddr("unixgram", "")))(t)
+			if name := auto.LocalAddr().String(); len(name) != 6 || name[0] != '@' {
+				t.Errorf("%s: the system chose the name %q", s.name, name)
+			}
+		}
+		in.SetDeadline(time.Now().Add(10 * time.Second))
+		b := make([]byte, 10)
+		for _, name := range sortedKeys(senders) {
+			c := senders[name]
+			tr.add("%s: %v %v", name, c.LocalAddr(), c.RemoteAddr())
+			send := func() {
+				var n int
+				var err error
+				if name == "unnamed" {
+					n, err = c.Write([]byte(name))
+				} else {
+					n, err = c.WriteTo([]byte(name), to)
+				}
+				tr.add("sent %d %v", n, err)
+			}
+			send()
+			n, from, err := in.ReadFrom(b)
+			tr.add("%q %v %T %v", b[:n], from, from, err)
+			send()
+			n, fromUnix, err := in.ReadFromUnix(b)
+			tr.add("%q %v %v", b[:n], fromUnix, err)
+			send()
+			n, _, _, fromUnix, err = in.ReadMsgUnix(b, nil)
+			tr.add("%q %v %v", b[:n], fromUnix, err)
+			if fromUnix != nil {
+				tr.add("%s", fromUnix.Net)
+			}
+		}
+		for _, network := range []string{"unix", "unixpacket"} {
+			for _, from := range []string{"", filepath.Join(dir, "from")} {
+				path := filepath.Join(dir, network)
+				ln := open(s.listenUnix(network, unixAddr(network, path)))(t)
+				c := open(s.dialUnix(network, unixAddr(network, from), unixAddr(network, path)))(t)
+				a := open(ln.Accept())(t).(unixConn)
+				for _, c := range []unixConn{c, a} {
+					tr.add("%s: %#v %#v", network, c.LocalAddr(), c.RemoteAddr())
+				}
+				c.Write([]byte("x"))
+				n, sender, err := a.ReadFrom(b)
+				tr.add("%d %v %v", n, sender, err)
+				ln.Close()
+				os.Remove(from)
+			}
+		}
+	})
+}
+
+// pass sends a descriptor with data over c.
+func pass(t *testing.T, c unixConn, data string, f *os.File) {
+	t.Helper()
+	n, oobn, err := c.WriteMsgUnix([]byte(data), unix.UnixRights(int(f.Fd())), nil)
+	if err != nil || n != len(data) || oobn == 0 {
+		t.Errorf("WriteMsgUnix = %d, %d, %v", n, oobn, err)
+	}
+}
+
+func TestUnixDescriptorsTravel(t *testing.T) {
+	for _, network := range []string{"unix", "unixpacket"} {
+		for _, data := range []string{"data", ""} {
+			c, a := unixPair(t, ours, network)
+			a.SetDeadline(time.Now().Add(10 * time.Second))
+			file, err := os.CreateTemp(t.TempDir(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			file.WriteString("contents")
+			pass(t, c, data, file)
+			b, oob := make([]byte, len(data)), make([]byte, 100)
+			n, oobn, flags, _, err := a.ReadMsgUnix(b, oob)
+			if err != nil || string(b[:min(n, len(b))]) != data {
+				t.Fatalf("%s %q: read %d, %v", network, data, n, err)
+			}
+			msgs, err := unix.ParseSocketControlMessage(oob[:oobn])
+			if err != nil || len(msgs) != 1 {
+				t.Fatalf("%s %q: control messages %v, %v, flags %#x", network, data, msgs, err, flags)
+			}
+			fds, err := unix.ParseUnixRights(&msgs[0])
+			if err != nil || len(fds) != 1 {
+				t.Fatalf("%s %q: descriptors %v, %v", network, data, fds, err)
+			}
+			if f, err := unix.FcntlInt(uintptr(fds[0]), unix.F_GETFD, 0); err != nil || f&unix.FD_CLOEXEC == 0 {
+				t.Errorf("flags of the descriptor: %#x, %v", f, err)
+			}
+			got := os.NewFile(uintptr(fds[0]), "received")
+			if text, err := io.ReadAll(io.NewSectionReader(got, 0, 100)); err != nil || string(text) != "contents" {
+				t.Errorf("contents %q, %v", text, err)
+			}
+			got.Close()
+		}
+	}
+}
+
+// A read on a Unix stream stops where descriptors were attached, although more
+// data is there and no other event comes.
+func TestUnixReadThatStopsAtDescriptorsGoesOn(t *testing.T) {
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for round := range 100 {
+		c, a := unixPair(t, ours, "unix")
+		a.SetReadDeadline(time.Now().Add(10 * time.Second))
+		want := ""
+		if round%2 == 0 { // so that the loop has seen events before
+			c.Write([]byte("0"))
+			a.Read(make([]byte, 1))
+		}
+		for i := range 5 {
+			text := fmt.Sprint("part", i)
+			pass(t, c, text, file)
+			want += text
+		}
+		got := make([]byte, len(want))
+		for n := 0; n < len(want); {
+			m, err := a.Read(got[n:min(n+100, len(got))])
+			if err != nil {
+				t.Fatalf("round %d: after %q: %v", round, got[:n], err)
+			}
+			n += m
+		}
+		if string(got) != want {
+			t.Fatalf("round %d: read %q", round, got)
+		}
+		c.Close()
+		a.Close()
+	}
+}
+
+func TestUnixListenerRemovesItsFileOnce(t *testing.T) {
+	exists := func(path string) bool {
+		_, err := os.Lstat(path)
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	path := filepath.Join(directory(t), "s")
+	for _, unlink := range []bool{true, false} {
+		l, err := listener.ListenUnix("unix", unixAddr("unix", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetUnlinkOnClose(unlink)
+		l.Close()
+		if exists(path) == unlink {
+			t.Errorf("SetUnlinkOnClose(%v): exists %v", unlink, exists(path))
+		}
+	}
+	os.Remove(path)
+	l, err := listener.ListenUnix("unix", unixAddr("unix", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	next := open(listener.ListenUnix("unix", unixAddr("unix", path)))(t)
+	l.Close()
+	if !exists(path) {
+		t.Error("a second Close removed the file of another listener")
+	}
+	// Close while others close too.
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() { next.Close() })
+	}
+	wg.Wait()
+	if exists(path) {
+		t.Error("the file is still there")
+	}
+}
+
+func TestUnixLargeMessages(t *testing.T) {
+	data := bytes.Repeat([]byte("0123456789abcdef"), 12<<10) // 192 KiB: above what is read raw
+	for _, network := range []string{"unix", "unixpacket"} {
+		c, a := unixPair(t, ours, network)
+		for _, end := range []unixConn{c, a} {
+			end.SetWriteBuffer(1 << 20)
+			end.SetDeadline(time.Now().Add(10 * time.Second))
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if n, err := c.Write(data); n != len(data) || err != nil {
+				t.Errorf("%s: Write = %d, %v", network, n, err)
+			}
+			if n, _, err := c.WriteMsgUnix(data, nil, nil); err != nil || network == "unixpacket" && n != len(data) {
+				t.Errorf("%s: WriteMsgUnix = %d, %v", network, n, err)
+			} else if _, err := c.Write(data[n:]); n < len(data) && err != nil {
+				t.Errorf("%s: Write = %v", network, err)
+			}
+		})
+		got := make([]byte, 2*len(data))
+		for n, i := 0, 0; n < len(got); i++ {
+			var m int
+			var err error
+			if i%2 == 0 {
+				m, _, err = a.ReadFrom(got[n:])
+			} else {
+				m, _, _, _, err = a.ReadMsgUnix(got[n:], nil)
+			}
+			if err != nil {
+				t.Fatalf("%s: after %d: %v", network, n, err)
+			}
+			n += m
+		}
+		wg.Wait()
+		if !bytes.Equal(got[:len(data)], data) || !bytes.Equal(got[len(data):], data) {
+			t.Errorf("%s: other data came than was sent", network)
+		}
+	}
+}
+
+func TestUnixCallsAllocateNothing(t *testing.T) {
+	dir := directory(t)
+	grams := open(conn.ListenUnixgram("unixgram", unixAddr("unixgram", filepath.Join(dir, "grams"))))(t)
+	self := grams.LocalAddr().(*net.UnixAddr)
+	c, a := unixPair(t, ours, "unix")
+	b, oob := make([]byte, 100), make([]byte, 100)
+	for name, test := range map[string]struct {
+		most float64
+		f    func() error
+	}{
+		"Write and Read": {0, func() error {
+			if _, err := c.Write(b); err != nil {
+				return err
+			}
+			_, err := a.Read(b)
+			return err
+		}},
+		"message": {0, func() error {
+			if _, _, err := c.WriteMsgUnix(b, nil, nil); err != nil {
+				return err
+			}
+			_, _, _, _, err := a.ReadMsgUnix(b, oob)
+			return err
+		}},
+		"WriteTo": {1, func() error {
+			if _, err := grams.WriteTo(b, self); err != nil {
+				return err
+			}
+			_, _, err := grams.ReadFrom(b)
+			return err
+		}},
+	} {
+		if n := testing.AllocsPerRun(200, func() {
+			if err := test.f(); err != nil {
+				t.Fatal(err)
+			}
+		}); n > test.most {
+			t.Errorf("%s: %v allocations, want at most %v", name, n, test.most)
+		}
+	}
+}
