@@ -121,6 +121,7 @@ func TestDialTimeouts(t *testing.T) {
 		"cancel channel": func(t *testing.T, s stack, r *record) {
 			cancel := make(chan struct{})
 			defer time.AfterFunc(wait, func() { close(cancel) }).Stop()
+			//lint:ignore SA1019 deprecated, and still to be the same
 			dial(t.Context(), t, s, net.Dialer{Cancel: cancel}, r)
 		},
 	})

@@ -85,6 +85,7 @@ var std = stack{
 var ours = stack{
 	dialer: func(d net.Dialer) dialer {
 		return &conn.Dialer{Timeout: d.Timeout, Deadline: d.Deadline, LocalAddr: d.LocalAddr,
+			//lint:ignore SA1019 deprecated, and still to be the same
 			FallbackDelay: d.FallbackDelay, Cancel: d.Cancel, Control: d.Control, ControlContext: d.ControlContext}
 	},
 	dialTCP: func(network string, laddr, raddr *net.TCPAddr) (tcpConn, error) {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package netpoll
 
 // EdgeRepeats is how soon the selector may report an edge-triggered source
