@@ -3,6 +3,7 @@
 package netpoll_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -197,4 +198,16 @@ func TestStartingAnewFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// find returns the descriptor in list whose name contains what.
+func find(t *testing.T, list map[int]string, what string) int {
+	t.Helper()
+	for fd, name := range list {
+		if strings.Contains(name, what) {
+			return fd
+		}
+	}
+	t.Fatalf("no %s among %v", what, list)
+	return -1
 }

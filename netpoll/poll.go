@@ -27,18 +27,14 @@ type Poll struct {
 	changing sync.RWMutex  // held for reading while the selector is told a change: see begin
 
 	// users counts the calls in progress, plus one until Close, plus closedBit
-	// from then on. Whoever brings the count to zero first sets goneBit and
-	// closes the selector; calls that come too late count up and down again.
+	// from then on. Whoever brings the count to zero closes the selector.
 	users  atomic.Int64
 	closed chan struct{}
 
 	fds fdSlots
 }
 
-const (
-	closedBit = 1 << 62
-	goneBit   = 1 << 61
-)
+const closedBit = 1 << 62
 
 // New returns a Poll. The caller closes it. It returns an error that matches
 // errors.ErrUnsupported on systems without a selector, and otherwise what the
@@ -72,7 +68,7 @@ func (p *Poll) enter() error {
 }
 
 func (p *Poll) leave() {
-	if p.users.Add(-1) == closedBit && p.users.CompareAndSwap(closedBit, closedBit|goneBit) {
+	if p.users.Add(-1) == closedBit {
 		p.sel.close()
 		p.user.Discard()
 	}

@@ -81,7 +81,8 @@ func inChild(t *testing.T, f func(t *testing.T)) {
 	}
 	exact := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
 	cmd := exec.Command(os.Args[0], "-test.run", exact, "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), variable+"="+t.Name())
+	cmd.Env = append(os.Environ(), variable+"="+t.Name(),
+		"GORACE=atexit_sleep_ms=0") // a second for each child otherwise
 	out, err := cmd.CombinedOutput()
 	switch {
 	case err != nil || !bytes.Contains(out, []byte("--- ")):
@@ -122,16 +123,4 @@ func opened(t *testing.T, f func()) map[int]string {
 		}
 	}
 	return list
-}
-
-// find returns the descriptor in list whose name contains what.
-func find(t *testing.T, list map[int]string, what string) int {
-	t.Helper()
-	for fd, name := range list {
-		if strings.Contains(name, what) {
-			return fd
-		}
-	}
-	t.Fatalf("no %s among %v", what, list)
-	return -1
 }

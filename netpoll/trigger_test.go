@@ -44,8 +44,9 @@ func TestEdgeAfterDrainingDuringPoll(t *testing.T) {
 	a, b := connectTCP(t)
 	p.register(a.source(), 1, R, netpoll.Edge)
 	const rounds = 5
-	drain := make(chan struct{})
+	drain, done := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(done)
 		b.write([]byte("x"))
 		for range rounds {
 			<-drain
@@ -58,6 +59,7 @@ func TestEdgeAfterDrainingDuringPoll(t *testing.T) {
 		drain <- struct{}{}
 	}
 	p.expect(1, R)
+	<-done
 }
 
 // Rearm asks for the next event, which comes at once.

@@ -11,19 +11,6 @@ import (
 	"github.com/moor-net/moor/registration"
 )
 
-func newPoll(t *testing.T) *netpoll.Poll {
-	t.Helper()
-	p, err := netpoll.New()
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skipf("no Poll on this system: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Close() })
-	return p
-}
-
 // returns polls and demands want events, within the given time at the least.
 func returns(t *testing.T, p *netpoll.Poll, timeout, atLeast time.Duration, want int) {
 	t.Helper()
