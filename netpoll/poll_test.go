@@ -185,60 +185,6 @@ func TestWakeTakesNoRoom(t *testing.T) {
 	}
 }
 
-func TestWakeEndsThePollInProgress(t *testing.T) {
-	p := newPoller(t)
-	for range 50 {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			p.wait(-1)
-		}()
-		if err := p.Wake(); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case <-done:
-		case <-time.After(patience):
-			t.Fatal("still blocked after Wake")
-		}
-	}
-}
-
-func TestWakesBeforeAPollCountAsOne(t *testing.T) {
-	p := newPoller(t)
-	for range 3 {
-		if err := p.Wake(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p.wait(-1)
-	start := time.Now()
-	p.wait(10 * time.Millisecond)
-	if took := time.Since(start); took < 10*time.Millisecond {
-		t.Errorf("the second Poll returned after %v: it saw a Wake again", took)
-	}
-}
-
-// Two goroutines wake after each Poll: two Polls return.
-func TestWakesFromTwoGoroutines(t *testing.T) {
-	p := newPoller(t)
-	ready := make(chan struct{})
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			<-ready
-			if err := p.Wake(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	for range 2 {
-		ready <- struct{}{}
-		p.wait(-1)
-	}
-	wg.Wait()
-}
-
 // However many goroutines wake, no wake-up is lost: a Poll that begins after
 // Wake was called returns.
 func TestNoWakeIsLost(t *testing.T) {

@@ -3,7 +3,6 @@
 package netpoll_test
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -28,15 +27,6 @@ func TestExpiredTimeoutTakesNoRoom(t *testing.T) {
 	b.write([]byte("y"))
 	if got := p.waitFor(1, 0); len(got) != 1 && netpoll.EdgeRepeats == 0 {
 		t.Errorf("Poll returned %d events with room for one, want 1", len(got))
-	}
-}
-
-// A second Wake of a closed Poll reported success.
-func TestWakeOfAClosedPollAlwaysFails(t *testing.T) {
-	p := newPoller(t)
-	p.Close()
-	for range 3 {
-		mustMatch(t, "Wake", p.Wake(), os.ErrClosed)
 	}
 }
 
@@ -91,22 +81,6 @@ func TestDeregisterAfterClose(t *testing.T) {
 	mustMatch(t, "Deregister of a number used again", p.Deregister(src), netpoll.ErrNotRegistered)
 	p.register(again.source(), 3, W, netpoll.Level)
 	p.expect(3, W)
-}
-
-// A call that came while the Poll was being closed closed its descriptors a
-// second time, when their numbers were somebody else's.
-func TestLateCallsDoNotCloseAgain(t *testing.T) {
-	for range 100 {
-		p := newPoller(t)
-		p.Close()
-		a := bindUDP(t) // gets one of the numbers
-		b := bindUDP(t)
-		p.Wake()
-		p.Poll.Poll(netpoll.NewEvents(1), 0)
-		p.Register(a.source(), 1, R, netpoll.Level)
-		a.close() // fails the test when it is closed already
-		b.close()
-	}
 }
 
 // A number that was forgotten and closed could not be registered again when it

@@ -46,8 +46,9 @@ func TestEdgeAfterDrainingDuringPoll(t *testing.T) {
 	a, b := connectTCP(t)
 	p.register(a.source(), 1, R, netpoll.Edge)
 	const rounds = 5
-	drain := make(chan struct{})
+	drain, done := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(done)
 		b.write([]byte("x"))
 		for range rounds {
 			<-drain
@@ -60,6 +61,7 @@ func TestEdgeAfterDrainingDuringPoll(t *testing.T) {
 		drain <- struct{}{}
 	}
 	p.expect(1, R)
+	<-done
 }
 
 // Rearm asks for the next event, which comes at once.
