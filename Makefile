@@ -6,10 +6,10 @@ SYSTEMS     := linux windows darwin freebsd
 CHECKED     := linux darwin freebsd
 MODULES     := . $(patsubst ./%,%,$(shell sed -n "s/^\t\(\.\/.*\)/\1/p" go.work))
 
-.PHONY: test setup format vet staticcheck unit race nettest net-tests modules fuzz
+.PHONY: test setup format vet staticcheck unit race poll nettest net-tests modules fuzz
 
 # Everything, in the order in which failures are cheapest to see.
-test: setup format vet staticcheck unit race nettest net-tests modules fuzz
+test: setup format vet staticcheck unit race poll nettest net-tests modules fuzz
 	@echo "all tests passed"
 
 # Debian packages that the tests use: a C compiler for the race detector,
@@ -35,6 +35,12 @@ unit:
 
 race:
 	$(GO) test -race ./...
+
+# The selector on poll(2), which serves other Unix systems, here on Linux.
+poll:
+	$(GO) vet -tags moor_poll ./...
+	$(GO) test -race -short -tags moor_poll ./netpoll ./binding ./registration ./runtime
+	$(GO) test -race -tags moor_poll -run Nettest ./conn -rounds 2
 
 # The conformance suites of net.Conn, over and over.
 nettest:

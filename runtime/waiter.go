@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/moor-net/moor/internal/mono"
+	"github.com/moor-net/moor/netpoll"
 )
 
 // A waiter is who waits on a side: a sleeping goroutine or a Notice. Idle FDs
@@ -30,6 +31,7 @@ func (fd *FD) wait(s *side) error {
 		}
 		err := fd.ended(s)
 		if err == nil {
+			fd.rearm(s)
 			if at := s.deadline.Load(); at != 0 {
 				fd.arm(s, at)
 			}
@@ -45,6 +47,19 @@ func (fd *FD) wait(s *side) error {
 		return net.ErrClosed
 	}
 	return nil
+}
+
+// rearm tells a Poll that does not see by itself that an operation on s would
+// block. On Linux that is none, and this nothing.
+func (fd *FD) rearm(s *side) {
+	if !netpoll.NeedsRearm {
+		return
+	}
+	if s == &fd.r {
+		fd.binding.Rearm(netpoll.Readable) // fails when the wait has been ended
+	} else {
+		fd.binding.Rearm(netpoll.Writable)
+	}
 }
 
 // ended returns the error that ends a wait on s although it is not ready.
