@@ -54,3 +54,12 @@ net-tests:
 # Tests against real software, and of the benchmarks.
 modules:
 	@for dir in $(filter-out .,$(MODULES)); do echo "go test in $$dir"; (cd $$dir && $(GO) test -race ./...) || exit 1; done
+
+# Ten seconds for each fuzz target; seeds and past finds run with the tests.
+fuzz:
+	@grep -rl '^func Fuzz' --include='*_test.go' . | while read file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file | while read target; do \
+			echo "fuzzing $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 10s ./$$(dirname $$file) </dev/null || exit 1; \
+		done || exit 1; \
+	done
