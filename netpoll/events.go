@@ -25,7 +25,11 @@ func NewEvents(capacity int) *Events {
 	return &Events{list: make([]Event, 0, max(capacity, 1))}
 }
 
-// All returns an iterator over the events of the last Poll call.
+// At returns the i'th event of the last Poll call, i < Len.
+func (e *Events) At(i int) Event { return e.list[i] }
+
+// All returns an iterator over the events of the last Poll call. A loop over it
+// in a function literal may allocate; one over At never does.
 func (e *Events) All() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		for _, ev := range e.list {
