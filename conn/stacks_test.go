@@ -264,6 +264,17 @@ func listen(t testing.TB, network, address string) net.Listener {
 	return ln
 }
 
+func control(t testing.TB, c syscall.Conn, f func(fd int)) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { f(int(fd)) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
 var past = time.Unix(1, 0)
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
