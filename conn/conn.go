@@ -3,7 +3,6 @@ package conn
 import (
 	"io"
 	"net"
-	"os"
 	"runtime"
 	"syscall"
 	"time"
@@ -160,20 +159,4 @@ func (c *conn) SetWriteBuffer(bytes int) error {
 		return syscall.EINVAL
 	}
 	return c.set(c.fd.SetWriteBuffer(bytes))
-}
-
-// File returns a duplicate of the connection's descriptor as an os.File. Both
-// stay open and usable until each is closed. Unlike dup(2) alone suggests, the
-// connection goes on in non-blocking mode, deadlines included: the two share
-// it, so the file is non-blocking too.
-func (c *conn) File() (*os.File, error) {
-	if !c.ok() {
-		return nil, syscall.EINVAL
-	}
-	f, err := c.fd.Dup()
-	if err != nil {
-		err = c.fail("file", err)
-	}
-	runtime.KeepAlive(c)
-	return f, err
 }

@@ -84,6 +84,10 @@ type stack struct {
 	listenGram   func(network string, laddr *net.UnixAddr) (unixConn, error)
 	zeroUnix     unixConn
 	nilListener  unixListener
+
+	fileConn       func(*os.File) (net.Conn, error)
+	filePacketConn func(*os.File) (net.PacketConn, error)
+	fileListener   func(*os.File) (net.Listener, error)
 }
 
 var std = stack{
@@ -115,6 +119,8 @@ var std = stack{
 	},
 	zeroUnix:    new(net.UnixConn),
 	nilListener: (*net.UnixListener)(nil),
+
+	fileConn: net.FileConn, filePacketConn: net.FilePacketConn, fileListener: net.FileListener,
 }
 
 var ours = stack{
@@ -146,6 +152,8 @@ var ours = stack{
 	},
 	zeroUnix:    new(conn.UnixConn),
 	nilListener: (*listener.UnixListener)(nil),
+
+	fileConn: conn.FileConn, filePacketConn: conn.FilePacketConn, fileListener: listener.FileListener,
 }
 
 // orNil keeps a nil pointer from becoming an interface that is not nil.
@@ -195,8 +203,9 @@ func describe(err error) string {
 		fmt.Fprintf(&b, " timeout=%v", ne.Timeout())
 	}
 	fmt.Fprintf(&b, " closed=%v", errors.Is(err, net.ErrClosed))
-	// The type of an address in errors is no exported one.
-	return strings.NewReplacer("net.addrPortUDPAddr", "addrPort", "conn.addrPort", "addrPort").Replace(b.String())
+	// These addresses' types are no exported ones.
+	return strings.NewReplacer("net.addrPortUDPAddr", "addrPort", "conn.addrPort", "addrPort",
+		"net.fileAddr", "fileAddr", "netfd.fileAddr", "fileAddr").Replace(b.String())
 }
 
 // same runs a scenario on both stacks and compares what it saw.
@@ -253,6 +262,17 @@ func listen(t testing.TB, network, address string) net.Listener {
 	}
 	t.Cleanup(func() { ln.Close() })
 	return ln
+}
+
+func control(t testing.TB, c syscall.Conn, f func(fd int)) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { f(int(fd)) }); err != nil {
+		t.Fatal(err)
+	}
 }
 
 var past = time.Unix(1, 0)

@@ -42,17 +42,6 @@ func connect(t testing.TB, ln net.Listener) (ours *conn.TCPConn, peer *net.TCPCo
 	return c.(*conn.TCPConn), p.(*net.TCPConn)
 }
 
-func control(t testing.TB, c syscall.Conn, f func(fd int)) {
-	t.Helper()
-	raw, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := raw.Control(func(fd uintptr) { f(int(fd)) }); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A read shorter than its buffer is taken to mean that nothing is left. What
 // must never happen is that the end of the stream, which may have come with
 // the data, is not seen.

@@ -58,6 +58,15 @@ func (s *socket) file() (*os.File, error) {
 	return f, nil
 }
 
+func (s *socket) detach() (*os.File, error) {
+	f, err := s.fd.Detach()
+	if err != nil {
+		return nil, s.fail("detach", err)
+	}
+	runtime.SetFinalizer(s, nil)
+	return f, nil
+}
+
 // rawListener implements syscall.RawConn. It keeps the listener alive.
 type rawListener struct {
 	s *socket

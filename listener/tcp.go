@@ -18,6 +18,7 @@ import (
 type TCPListener struct {
 	socket
 	keepAlive netfd.KeepAlive
+	fromFile  bool // connections may have nothing to inherit
 }
 
 // ListenTCP listens on the network "tcp", "tcp4" or "tcp6" at laddr; nil means
@@ -56,7 +57,7 @@ func (l *TCPListener) AcceptTCP() (*conn.TCPConn, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
 	}
-	fd, err := l.fd.AcceptTCP(l.rt, false, l.keepAlive)
+	fd, err := l.fd.AcceptTCP(l.rt, l.fromFile, l.keepAlive)
 	runtime.KeepAlive(l)
 	if err != nil {
 		return nil, l.fail("accept", err)
@@ -92,12 +93,26 @@ func (l *TCPListener) SetDeadline(t time.Time) error {
 }
 
 // File returns a duplicate of the listener's descriptor as an os.File. Closing
-// one does not close the other.
+// one does not close the other. The two share the non-blocking mode: the
+// File's Fd method turns it off, as package net's does, and Accept then
+// depends on nobody else accepting from the same socket.
 func (l *TCPListener) File() (*os.File, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
 	}
 	return l.file()
+}
+
+// Detach takes the descriptor out of the listener and gives it to the caller
+// as an os.File, which is non-blocking and which no event loop knows any more.
+// The listener is as after Close: blocked and later calls return errors that
+// match net.ErrClosed, as does a second Detach. Connections that wait to be
+// accepted go with the descriptor.
+func (l *TCPListener) Detach() (*os.File, error) {
+	if !l.ok() {
+		return nil, syscall.EINVAL
+	}
+	return l.detach()
 }
 
 // SyscallConn returns access to the descriptor: see syscall.Conn. Its Read and

@@ -120,12 +120,27 @@ func (l *UnixListener) SetDeadline(t time.Time) error {
 }
 
 // File returns a duplicate of the listener's descriptor as an os.File. Closing
-// one does not close the other.
+// one does not close the other. The two share the non-blocking mode: the
+// File's Fd method turns it off, as package net's does, and Accept then
+// depends on nobody else accepting from the same socket.
 func (l *UnixListener) File() (*os.File, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
 	}
 	return l.file()
+}
+
+// Detach takes the descriptor out of the listener and gives it to the caller
+// as an os.File, which is non-blocking and which no event loop knows any more.
+// The listener is as after Close: blocked and later calls return errors that
+// match net.ErrClosed, as does a second Detach. Connections that wait to be
+// accepted go with the descriptor.
+func (l *UnixListener) Detach() (*os.File, error) {
+	if !l.ok() {
+		return nil, syscall.EINVAL
+	}
+	l.once.Do(func() {}) // the socket's file stays
+	return l.detach()
 }
 
 // SyscallConn returns access to the descriptor: see syscall.Conn. Its Read and

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"net"
-	"os"
 	"sync/atomic"
 
 	"github.com/moor-net/moor/binding"
@@ -68,8 +67,8 @@ type timers struct {
 func (fd *FD) Init(rt *Runtime, sysfd int, kind Kind) error {
 	// Worth trying before the first event: data, space or a connection is
 	// often there already.
-	fd.r.state.Store(ready)
-	fd.w.state.Store(ready)
+	fd.r.keep()
+	fd.w.keep()
 	fd.sysfd, fd.kind = int32(sysfd), kind
 	if kind != Stream {
 		fd.drain = drainNever
@@ -122,7 +121,10 @@ func (fd *FD) shut() bool {
 // the number does: whoever gets it next finds no trace of us.
 func (fd *FD) release() error {
 	fd.loop.detach(fd)
-	err := sys.Close(int(fd.sysfd))
+	var err error
+	if fd.w.state.Load()&detached == 0 {
+		err = sys.Close(int(fd.sysfd))
+	}
 	fd.mu.Released()
 	return err
 }
@@ -171,20 +173,4 @@ func (fd *FD) deliver(r netpoll.Ready) {
 			n.run()
 		}
 	}
-}
-
-// Dup returns a duplicate of the descriptor, close-on-exec, which belongs to
-// the caller. Both share what fcntl(2) calls file status flags: the duplicate
-// is non-blocking.
-func (fd *FD) Dup() (int, error) {
-	if err := fd.ref(); err != nil {
-		return -1, err
-	}
-	defer fd.unref()
-	n, err := sys.Dup(int(fd.sysfd))
-	if err != nil {
-		return -1, os.NewSyscallError("fcntl", err)
-	}
-	fd.w.state.Or(duplicated)
-	return n, nil
 }

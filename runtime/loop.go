@@ -95,7 +95,7 @@ func forget(p *atomic.Pointer[FD]) { p.Store(nil) }
 func (l *Loop) detach(fd *FD) {
 	fd.disarm()
 	l.table.Free(fd.slot, forget)
-	if fd.w.state.Load()&duplicated != 0 {
+	if fd.w.state.Load()&(duplicated|detached) != 0 {
 		// Closing our number is not enough.
 		fd.binding.DeregisterSocket(binding.BorrowRawSocket(binding.RawSocket(fd.sysfd)), l.poll)
 	} else {

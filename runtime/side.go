@@ -21,7 +21,11 @@ import "sync/atomic"
 //	duplicated
 //	         (of the writing side alone) a duplicate of the descriptor was
 //	         handed out, which may keep the open file and so its registration
-//	         alive after Close. The bit is never cleared.
+//	         alive after Close, and which may have been put into blocking mode,
+//	         and so this one too. The bit is never cleared.
+//	detached
+//	         (of the writing side alone) Detach closed the FD: the descriptor
+//	         stays open. The bit is never cleared.
 type side struct {
 	deadline atomic.Int64 // moment on mono's scale, zero for none
 	who      *waiter      // valid while waiting is set; see there
@@ -33,6 +37,7 @@ const (
 	waiting    = 1 << 1
 	pressing   = 1 << 2
 	duplicated = 1 << 3
+	detached   = 1 << 4
 )
 
 // take reports whether the operation is worth trying, and clears the bit.

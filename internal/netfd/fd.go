@@ -2,7 +2,6 @@ package netfd
 
 import (
 	"net"
-	"os"
 	"sync/atomic"
 
 	"github.com/moor-net/moor/internal/sys"
@@ -28,6 +27,9 @@ func (fd *FD) Network() string { return fd.network.String() }
 
 // IsUnix reports whether it is a Unix socket.
 func (fd *FD) IsUnix() bool { return fd.network.IsUnix() }
+
+// IsUDP reports whether it is a UDP socket.
+func (fd *FD) IsUDP() bool { return fd.network.IsUDP() }
 
 // LocalAddr returns the socket's own address, also after Close; nil for none.
 // It may be called concurrently with everything.
@@ -68,15 +70,6 @@ func (n Network) held(e sys.Endpoint) *net.Addr {
 func (fd *FD) Close() error {
 	fd.LocalAddr()
 	return fd.FD.Close()
-}
-
-// Dup returns a duplicate as an os.File, named after both ends.
-func (fd *FD) Dup() (*os.File, error) {
-	s, err := fd.FD.Dup()
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(s), fd.String()), nil
 }
 
 // String returns the network and both addresses.

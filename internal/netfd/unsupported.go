@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"time"
 
 	"github.com/moor-net/moor/runtime"
@@ -45,6 +46,10 @@ func ListenUnix(context.Context, *runtime.Runtime, Network, *net.UnixAddr, Liste
 func (*FD) AcceptUnix(*runtime.Runtime) (*FD, error) {
 	return nil, errors.ErrUnsupported
 }
+
+func FromFile(*runtime.Runtime, *os.File, bool) (*FD, error) { return nil, errors.ErrUnsupported }
+
+func (*FD) Dup() (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func (*FD) AcceptTCP(*runtime.Runtime, bool, KeepAlive) (*FD, error) {
 	return nil, errors.ErrUnsupported

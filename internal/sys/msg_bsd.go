@@ -12,7 +12,7 @@ import (
 // if there is one: see recvfrom(2).
 func RecvFrom(fd int, p []byte, addr *RawAddr) (int, syscall.Errno) {
 	for {
-		n, sa, err := syscall.Recvfrom(fd, p, 0)
+		n, sa, err := syscall.Recvfrom(fd, p, unix.MSG_DONTWAIT)
 		if err == nil {
 			addr.sa = sa
 			return n, 0
@@ -26,7 +26,7 @@ func RecvFrom(fd int, p []byte, addr *RawAddr) (int, syscall.Errno) {
 // SendTo sends p as a message to addr: see sendto(2).
 func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
 	for {
-		if err := syscall.Sendto(fd, p, 0, addr.sa); err != unix.EINTR {
+		if err := syscall.Sendto(fd, p, unix.MSG_DONTWAIT, addr.sa); err != unix.EINTR {
 			return Errno(err)
 		}
 	}
@@ -37,7 +37,7 @@ func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
 // lengths and the message's flags: see recvmsg(2).
 func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags int, errno syscall.Errno) {
 	for {
-		n, oobn, rflags, sa, err := syscall.Recvmsg(fd, p, oob, flags)
+		n, oobn, rflags, sa, err := syscall.Recvmsg(fd, p, oob, flags|unix.MSG_DONTWAIT)
 		if err == nil {
 			addr.sa = sa
 			return n, oobn, rflags, 0
@@ -56,7 +56,7 @@ func SendMsg(fd int, p, oob []byte, addr *RawAddr) (int, syscall.Errno) {
 		sa = addr.sa
 	}
 	for {
-		n, err := syscall.SendmsgN(fd, p, oob, sa, 0)
+		n, err := syscall.SendmsgN(fd, p, oob, sa, unix.MSG_DONTWAIT)
 		if err == nil {
 			return n, 0
 		}

@@ -11,6 +11,11 @@ import (
 // descriptors are non-blocking, and what the arguments point to is kept alive
 // by being arguments. Package syscall shows the race detector none of its
 // calls with addresses, so there is nothing to add in race builds either.
+//
+// The calls themselves say that they must not block: see shared_unix.go for
+// descriptors that others may have put into blocking mode.
+
+const dontWait = unix.MSG_DONTWAIT
 
 // RecvFrom receives a message into p and stores the sender's address in addr,
 // if there is one: see recvfrom(2).
@@ -20,10 +25,10 @@ func RecvFrom(fd int, p []byte, addr *RawAddr) (int, syscall.Errno) {
 		var errno syscall.Errno
 		addr.size = unix.SizeofSockaddrAny
 		if len(p) < bulk {
-			n, _, errno = syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0,
+			n, _, errno = syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(base(p)), uintptr(len(p)), dontWait,
 				uintptr(unsafe.Pointer(&addr.any)), uintptr(unsafe.Pointer(&addr.size)))
 		} else {
-			n, _, errno = syscall.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0,
+			n, _, errno = syscall.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(base(p)), uintptr(len(p)), dontWait,
 				uintptr(unsafe.Pointer(&addr.any)), uintptr(unsafe.Pointer(&addr.size)))
 		}
 		if errno == 0 {
@@ -40,10 +45,10 @@ func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
 	for {
 		var errno syscall.Errno
 		if len(p) < bulk {
-			_, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0,
+			_, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(base(p)), uintptr(len(p)), dontWait,
 				uintptr(unsafe.Pointer(&addr.any)), uintptr(addr.size))
 		} else {
-			_, _, errno = syscall.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0,
+			_, _, errno = syscall.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(base(p)), uintptr(len(p)), dontWait,
 				uintptr(unsafe.Pointer(&addr.any)), uintptr(addr.size))
 		}
 		if errno != unix.EINTR {
@@ -67,9 +72,9 @@ func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags i
 		}
 		var r uintptr
 		if len(p) < bulk {
-			r, _, errno = syscall.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), uintptr(flags))
+			r, _, errno = syscall.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), uintptr(flags|dontWait))
 		} else {
-			r, _, errno = syscall.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), uintptr(flags))
+			r, _, errno = syscall.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), uintptr(flags|dontWait))
 		}
 		if errno == 0 {
 			addr.size = msg.Namelen
@@ -99,9 +104,9 @@ func SendMsg(fd int, p, oob []byte, addr *RawAddr) (int, syscall.Errno) {
 		var n uintptr
 		var errno syscall.Errno
 		if len(p) < bulk {
-			n, _, errno = syscall.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), 0)
+			n, _, errno = syscall.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), dontWait)
 		} else {
-			n, _, errno = syscall.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), 0)
+			n, _, errno = syscall.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), dontWait)
 		}
 		if errno == 0 {
 			return int(n), 0

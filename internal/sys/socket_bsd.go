@@ -77,6 +77,9 @@ func Accept(fd int, addr *RawAddr) (int, syscall.Errno) {
 	}
 }
 
+// acceptShared is Accept, which tells the scheduler.
+func acceptShared(fd int, addr *RawAddr) (int, syscall.Errno) { return Accept(fd, addr) }
+
 // AcceptName is the name of the call in errors.
 const AcceptName = "accept"
 

@@ -32,6 +32,22 @@ func Accept(fd int, addr *RawAddr) (int, syscall.Errno) {
 	}
 }
 
+// acceptShared is Accept for a descriptor that may block: package syscall's
+// function tells the scheduler.
+func acceptShared(fd int, addr *RawAddr) (int, syscall.Errno) {
+	for {
+		addr.size = unix.SizeofSockaddrAny
+		n, _, errno := syscall.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&addr.any)),
+			uintptr(unsafe.Pointer(&addr.size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		if errno == 0 {
+			return int(n), 0
+		}
+		if errno != unix.EINTR && errno != unix.ECONNABORTED {
+			return -1, errno
+		}
+	}
+}
+
 // AcceptName is the name of the call in errors.
 const AcceptName = "accept4"
 

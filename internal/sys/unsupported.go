@@ -37,13 +37,16 @@ func SetRightsCloseOnExec([]byte) {}
 // AcceptName is the name of the call in errors.
 const AcceptName = "accept"
 
-func Read(int, []byte) (int, syscall.Errno)     { return 0, syscall.EINVAL }
-func Write(int, []byte) (int, syscall.Errno)    { return 0, syscall.EINVAL }
-func Accept(int, *RawAddr) (int, syscall.Errno) { return -1, syscall.EINVAL }
-func Close(int) error                           { return errors.ErrUnsupported }
-func SocketError(int) (syscall.Errno, error)    { return 0, errors.ErrUnsupported }
-func ShortReadMeansDrained(int) bool            { return false }
-func LocalEndpoint(int) Endpoint                { return Endpoint{} }
+func Read(int, []byte) (int, syscall.Errno)           { return 0, syscall.EINVAL }
+func Write(int, []byte) (int, syscall.Errno)          { return 0, syscall.EINVAL }
+func Accept(int, *RawAddr) (int, syscall.Errno)       { return -1, syscall.EINVAL }
+func ReadShared(int, []byte) (int, syscall.Errno)     { return 0, syscall.EINVAL }
+func WriteShared(int, []byte) (int, syscall.Errno)    { return 0, syscall.EINVAL }
+func AcceptShared(int, *RawAddr) (int, syscall.Errno) { return -1, syscall.EINVAL }
+func Close(int) error                                 { return errors.ErrUnsupported }
+func SocketError(int) (syscall.Errno, error)          { return 0, errors.ErrUnsupported }
+func ShortReadMeansDrained(int) bool                  { return false }
+func LocalEndpoint(int) Endpoint                      { return Endpoint{} }
 func EndpointFromIP(family int, ip []byte, port int, zone string) (Endpoint, error) {
 	return Endpoint{}, errors.ErrUnsupported
 }
