@@ -28,17 +28,25 @@ type parkServer struct {
 // servePark is serve on a listener that parks.
 func servePark(t *testing.T, srv *http.Server, opts ...listener.ParkOption) *parkServer {
 	t.Helper()
+	st := watchStates(srv)
+	s := servePlain(t, srv, opts...)
+	s.states = st
+	return s
+}
+
+// servePlain is servePark without a hook.
+func servePlain(t *testing.T, srv *http.Server, opts ...listener.ParkOption) *parkServer {
+	t.Helper()
 	rt := newRuntime(t)
 	ln, err := (&listener.ListenConfig{Runtime: rt}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := watchStates(srv)
 	ln, err = listener.Park(srv, ln, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &parkServer{serveOn(t, rt, ln, srv), ln.(*listener.ParkListener), st}
+	return &parkServer{serveOn(t, rt, ln, srv), ln.(*listener.ParkListener), nil}
 }
 
 // states records what a ConnState hook is told, by connection.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/mono"
 	moorrt "github.com/moor-net/moor/runtime"
 )
 
@@ -30,9 +31,9 @@ type Session struct {
 	notice     moorrt.Notice   // while the session is waiting
 
 	mu sync.Mutex // taken after p's
-	// deadline is the server's own, which the descriptor has too unless the
-	// session was evicted.
-	deadline time.Time
+	// deadline is the server's own on package mono's scale, zero for none. The
+	// descriptor has it too unless the session was evicted.
+	deadline int64
 	since    uint32        // p's tick when the idle read or the wait for the first byte began
 	mode     atomic.Uint32 // changed with mu held
 	full     int32         // the length of the first Read's buffer
@@ -171,10 +172,14 @@ func (s *Session) readIdle(b []byte) (int, error) {
 	if was&evicted == 0 {
 		return n, err
 	}
-	if s.TCPConn.SetReadDeadline(s.deadline) != nil {
+	var deadline time.Time
+	if s.deadline != 0 {
+		deadline = mono.Time(s.deadline)
+	}
+	if s.TCPConn.SetReadDeadline(deadline) != nil {
 		return n, err // closed
 	}
-	late := !s.deadline.IsZero() && !time.Now().Before(s.deadline)
+	late := s.deadline != 0 && s.deadline <= mono.Now()
 	if n == 0 && s.state == serving && errors.Is(err, os.ErrDeadlineExceeded) && !late {
 		s.state = leaving
 		return 0, io.EOF
@@ -224,7 +229,10 @@ func (s *Session) skip(b []byte) (int, error) {
 func (s *Session) SetReadDeadline(t time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.deadline = t
+	s.deadline = 0
+	if !t.IsZero() {
+		s.deadline = mono.At(t)
+	}
 	switch mode := s.mode.Load(); {
 	case mode&reported != 0:
 		s.set(armed, reported)
@@ -293,7 +301,7 @@ func (s *Session) resume() bool {
 	}
 	s.mode.Store(mode)
 	s.announced = true
-	s.deadline = time.Time{}
+	s.deadline = 0
 	s.TCPConn.SetReadDeadline(time.Time{})
 	return true
 }
