@@ -13,7 +13,7 @@ import (
 )
 
 // certificate returns one that its own key has signed, for 127.0.0.1.
-func certificate(t *testing.T) tls.Certificate {
+func certificate(t testing.TB) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

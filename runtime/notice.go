@@ -76,6 +76,7 @@ func (fd *FD) CancelRead(n *Notice) bool {
 	switch woken := fd.r.rouse(0); woken {
 	case nil:
 	case n:
+		fd.r.who = nil
 		fd.end(fdmutex.Read)
 	default:
 		fd.loop.post(&woken.job)
@@ -85,21 +86,25 @@ func (fd *FD) CancelRead(n *Notice) bool {
 
 // settle reports whether F is due, and with which error. Otherwise n waits and
 // somebody will run it, or it is canceled. The caller owns n: it is on no side
-// and in no queue.
+// and in no queue. When it has done its duty the FD does not refer to it any
+// more: what F refers to may be the very object whose loss is to close the FD.
 func (n *Notice) settle() (due bool, err error) {
 	fd, s := n.fd, &n.fd.r
 	for {
 		if n.state.Load() == canceled {
+			s.who = nil
 			fd.end(fdmutex.Read)
 			return false, nil
 		}
 		if err := fd.ended(s); err != nil {
+			s.who = nil
 			return true, err
 		}
 		if s.take() {
 			// An event may have been for what an earlier read has had.
 			if sys.Readable(int(fd.sysfd)) {
 				s.keep()
+				s.who = nil
 				return true, nil
 			}
 			continue

@@ -36,6 +36,9 @@ func At(t time.Time) int64 {
 	return max(d, 1)
 }
 
+// Time returns the time whose moment is at: At's inverse.
+func Time(at int64) time.Time { return base.Add(time.Duration(at)) }
+
 // Until returns the time from now to the moment at, at least zero.
 func Until(at int64) time.Duration {
 	return time.Duration(max(at-Now(), 0))

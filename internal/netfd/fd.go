@@ -58,6 +58,18 @@ func addr(p *atomic.Pointer[net.Addr]) net.Addr {
 	return nil
 }
 
+// ForgetAddrs gives back the memory of the addresses, which can be had again,
+// except that keep, the listener's, costs nothing.
+func (fd *FD) ForgetAddrs(keep net.Addr) {
+	if fd.network.IsUnix() {
+		return
+	}
+	if local := fd.laddr.Load(); local != nil && *local != keep {
+		fd.laddr.Store(nil)
+	}
+	fd.raddr.Store(nil)
+}
+
 // held gives e the type of the network.
 func (n Network) held(e sys.Endpoint) *net.Addr {
 	if n.IsUDP() {

@@ -1,0 +1,86 @@
+package conn
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"syscall"
+
+	"github.com/moor-net/moor/internal/netfd"
+	moorrt "github.com/moor-net/moor/runtime"
+)
+
+// NotifyReadable arranges for f to be called once, as soon as a Read would not
+// block: with nil when there is data, the end of the stream or an error to
+// read. It is exact about data that is there already. Otherwise f is called
+// with an error that matches net.ErrClosed once the connection is closed, or
+// os.ErrDeadlineExceeded when the read deadline passes, which may be set and
+// moved meanwhile. Waiting takes neither a goroutine nor a buffer.
+//
+// f runs on the goroutine of the connection's event loop, where all other
+// connections of that loop wait for it: it must not block, and starts a
+// goroutine for anything longer. In particular it must not Close connections
+// that others of its kind wait for. It may call Read when called with nil,
+// Write of what the socket takes, and NotifyReadable again.
+//
+// Until f is called this counts as a Read in progress: other Reads wait for
+// it. If a Read or another notification is in progress the error matches
+// runtime.ErrBusy of this module; it matches net.ErrClosed or
+// os.ErrDeadlineExceeded if that is so already. f is not called then. All
+// errors are a *net.OpError whose Op is "wait".
+//
+// The connection stays in memory as long as f refers to it. If it does not,
+// and nobody else does either, the garbage collector closes the connection as
+// ever, and f is called with an error that matches net.ErrClosed.
+func (c *conn) NotifyReadable(f func(error)) error {
+	if !c.ok() {
+		return syscall.EINVAL
+	}
+	fd := c.fd // not c, which only f may keep alive
+	n := new(moorrt.Notice)
+	n.F = func(err error) {
+		n.F = nil
+		f(waitError(fd, err))
+	}
+	err := waitError(fd, fd.NotifyRead(n))
+	runtime.KeepAlive(c)
+	return err
+}
+
+// WaitReadable waits, without a buffer, until a Read would not block: there is
+// data, the end of the stream or an error to read. It returns at once if that
+// is so already. The read deadline applies, and when ctx ends first its error
+// is returned as package net returns it for a dial. Other errors are those of
+// NotifyReadable, whose rules on Reads in progress hold too. It must not be
+// called where blocking is forbidden, such as from NotifyReadable's function.
+func (c *conn) WaitReadable(ctx context.Context) error {
+	if !c.ok() {
+		return syscall.EINVAL
+	}
+	defer runtime.KeepAlive(c)
+	if err := ctx.Err(); err != nil {
+		return waitError(c.fd, netfd.ContextError(err))
+	}
+	done := make(chan error, 1)
+	n := &moorrt.Notice{F: func(err error) { done <- err }}
+	if err := c.fd.NotifyRead(n); err != nil {
+		return waitError(c.fd, err)
+	}
+	select {
+	case err := <-done:
+		return waitError(c.fd, err)
+	case <-ctx.Done():
+	}
+	if c.fd.CancelRead(n) {
+		return waitError(c.fd, netfd.ContextError(ctx.Err()))
+	}
+	return waitError(c.fd, <-done)
+}
+
+// waitError puts an error of waiting into package net's form.
+func waitError(fd *netfd.FD, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: "wait", Net: fd.Network(), Source: fd.LocalAddr(), Addr: fd.RemoteAddr(), Err: err}
+}

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package listener
+
+import "github.com/moor-net/moor/conn"
+
+// ended would save the server the work of finding out that a parked connection
+// has ended.
+func ended(*conn.TCPConn) bool { return false }

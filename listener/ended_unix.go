@@ -1,0 +1,21 @@
+//go:build unix
+
+package listener
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/moor-net/moor/conn"
+)
+
+// ended reports whether a connection that is readable has nothing but its end
+// or an error to read.
+func ended(c *conn.TCPConn) bool {
+	over := true // if it is closed
+	c.FD().RawControl(func(fd uintptr) {
+		var b [1]byte
+		n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		over = n == 0 && err == nil || err != nil && err != unix.EAGAIN && err != unix.EINTR
+	})
+	return over
+}

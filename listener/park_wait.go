@@ -1,0 +1,151 @@
+package listener
+
+import (
+	"io"
+	"net"
+	"net/http"
+)
+
+// park takes a session back that the server has closed in order to park it. It
+// reports false when the connection was or is to be closed instead.
+func (p *ParkListener) park(s *Session) bool {
+	return p.wait(s, left, listParked)
+}
+
+// wait makes s, whose state is from, wait for bytes in a list. It reports false
+// when the connection was or is to be closed instead.
+func (p *ParkListener) wait(s *Session, from state, in place) bool {
+	p.mu.Lock()
+	s.mu.Lock()
+	if s.state != from {
+		s.mu.Unlock()
+		p.mu.Unlock()
+		return false
+	}
+	if p.shut {
+		s.state = closed
+		p.put(s, listNone)
+		s.mu.Unlock()
+		p.mu.Unlock()
+		s.shut()
+		return false
+	}
+	s.state = waiting
+	s.mode.Store(0)
+	s.since = p.tick.Load()
+	p.put(s, in)
+	s.mu.Unlock()
+	p.mu.Unlock()
+	s.FD().ForgetAddrs(p.addr)
+	if err := s.FD().NotifyRead(&s.notice); err != nil {
+		p.release(s, err)
+	}
+	return true
+}
+
+// woken is called on the connection's loop when the wait is over.
+func (s *Session) woken(err error) {
+	if err == nil && s.announced && s.tls == nil && ended(s.TCPConn) {
+		err = io.EOF // nothing for the server to do
+	}
+	s.p.release(s, err)
+}
+
+// release ends the wait of s, which is readable if err is nil.
+func (p *ParkListener) release(s *Session, err error) {
+	switch {
+	case err != nil:
+		p.mu.Lock()
+		if s.end(waiting) {
+			p.move(s, listNone)
+			p.dead = append(p.dead, s)
+			p.startBurying()
+		}
+		p.mu.Unlock()
+	case s.tls != nil && !s.announced:
+		p.mu.Lock()
+		s.mu.Lock()
+		ok := s.state == waiting
+		if ok {
+			s.state = shaking
+			p.put(s, listParked)
+		}
+		s.mu.Unlock()
+		p.mu.Unlock()
+		if ok {
+			go p.handshake(s, s.tls.Conn)
+		}
+	default:
+		p.ready(s, waiting)
+	}
+}
+
+// ready gives s, whose state is from, to Accept.
+func (p *ParkListener) ready(s *Session, from state) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != from {
+		return // closed, and by whom it was is dealing with it
+	}
+	s.state = queued
+	p.put(s, listNone)
+	p.queue = append(p.queue, s.value())
+	p.arrival.Signal()
+}
+
+// end makes s, whose state is from, closed; the caller does the closing. It
+// reports false when the state is another.
+func (s *Session) end(from state) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != from {
+		return false
+	}
+	s.state = closed
+	return true
+}
+
+// bury arranges for the user's hook to be told that sessions have ended which
+// the server did not have.
+func (p *ParkListener) bury(dead ...*Session) {
+	p.mu.Lock()
+	p.dead = append(p.dead, dead...)
+	p.startBurying()
+	p.mu.Unlock()
+}
+
+// startBurying starts a goroutine for p.dead if need be. p.mu is held.
+func (p *ParkListener) startBurying() {
+	if len(p.dead) > 0 && !p.burying {
+		p.burying = true
+		go p.buryAll()
+	}
+}
+
+// buryAll closes the dead, where that is not done, and tells the user's hook.
+// Neither may be done on a loop, or where the server holds its mutex.
+func (p *ParkListener) buryAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.dead) > 0 {
+		dead := p.dead
+		p.dead = nil
+		p.mu.Unlock()
+		for _, s := range dead {
+			if s.tls != nil {
+				go s.shut() // it may wait to send its last words
+			} else {
+				s.shut()
+			}
+			if s.known && p.user.state != nil {
+				p.user.state(s.value(), http.StateClosed)
+			}
+		}
+		p.mu.Lock()
+	}
+	p.burying = false
+}
+
+var _ net.Listener = (*ParkListener)(nil)

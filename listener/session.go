@@ -1,0 +1,315 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/mono"
+	moorrt "github.com/moor-net/moor/runtime"
+)
+
+// A Session is a connection of a ParkListener, with all methods of the
+// *conn.TCPConn below it. Accept returns the same value every time the
+// connection comes back from being parked, so that it can be told apart from
+// others, and used, by whoever got hold of it at any time.
+//
+// LocalAddr and RemoteAddr return equal values all the time, but not the same
+// pointers once the connection was parked.
+type Session struct {
+	*conn.TCPConn
+	p          *ParkListener
+	tls        *TLSSession     // what the server sees in place of this, if not nil
+	next, prev *Session        // in one of p's lists
+	ctx        context.Context // what http.Server.ConnContext returned
+	notice     moorrt.Notice   // while the session is waiting
+
+	mu sync.Mutex // taken after p's
+	// deadline is the server's own on package mono's scale, zero for none. The
+	// descriptor has it too unless the session was evicted.
+	deadline int64
+	since    uint32        // p's tick when the idle read or the wait for the first byte began
+	mode     atomic.Uint32 // changed with mu held
+	full     int32         // the length of the first Read's buffer
+	state    state
+	list     place // changed with both mutexes held
+	// announced says that Accept has returned the session once, known that the
+	// server's hook was told StateNew.
+	announced, known bool
+}
+
+// state says whose a session is.
+type state uint8
+
+const (
+	waiting state = iota // parked, or new and without a first byte
+	shaking              // in its TLS handshake
+	queued               // for Accept
+	serving              // the server's
+	leaving              // the server's, whose Read has returned io.EOF in order to park
+	left                 // closed by the server in order to park
+	closed
+)
+
+// Bits of Session.mode. With none of them Read and SetReadDeadline do nothing
+// of their own.
+//
+// net/http tells the hook that a connection is idle, sets the deadline that
+// IdleTimeout asks for, reads if its buffer holds less than four bytes, and
+// sets another deadline. Only a read between the two may end for parking: any
+// later one belongs to a request, if the idle one was not necessary.
+const (
+	opening  = 1 << iota // no Read yet since Accept
+	reported             // StateIdle was reported
+	armed                // and then the deadline set: the next Read is the idle one
+	anyway               // Idle was called: the next Read may end whatever its buffer
+	reading              // in the idle read
+	evicted              // the idle read is to end, since the grace period is over
+	skipping             // times the number of line ends that may be skipped: see skip
+)
+
+// leastBuffer is the smallest size that the buffer of a server's reader may
+// have. What is smaller is a read for something in particular, such as the
+// look for HTTP/2's preface.
+const leastBuffer = 512
+
+func newSession(p *ParkListener, c *conn.TCPConn) *Session {
+	s := &Session{TCPConn: c, p: p}
+	s.notice.F = s.woken
+	return s
+}
+
+// value returns what the server knows s as.
+func (s *Session) value() net.Conn {
+	if s.tls != nil {
+		return s.tls
+	}
+	return s
+}
+
+// NetConn returns the connection below. Reading from it, closing it, or setting
+// its deadlines does not go together with parking.
+func (s *Session) NetConn() net.Conn { return s.TCPConn }
+
+// Idle says that the server wants nothing but the next bytes: it has answered
+// everything, and holds none in buffers of its own. If the next Read finds
+// nothing for the grace period it returns io.EOF. The server then lets go of
+// everything that belongs to the connection and calls Close, once; the
+// connection stays open, and Accept returns it again when it is readable.
+//
+// An http.Server needs none of this: Park reads its hooks.
+func (s *Session) Idle() {
+	s.mu.Lock()
+	s.set(anyway, 0)
+	s.mu.Unlock()
+}
+
+// set changes bits of mode. s.mu is held.
+func (s *Session) set(on, off uint32) { s.mode.Store(s.mode.Load()&^off | on) }
+
+// read is Read below the session.
+func (s *Session) read(b []byte) (int, error) {
+	if s.tls != nil {
+		return s.tls.Conn.Read(b)
+	}
+	return s.TCPConn.Read(b)
+}
+
+// Read implements net.Conn. It returns io.EOF when the peer has ended, or in
+// order to park the connection: see Idle and Park.
+func (s *Session) Read(b []byte) (int, error) {
+	mode := s.mode.Load()
+	if mode == 0 || len(b) == 0 {
+		return s.read(b)
+	}
+	s.mu.Lock()
+	mode = s.mode.Load()
+	idle := mode&anyway != 0 || mode&armed != 0 && len(b) == int(s.full)
+	if mode&opening != 0 {
+		s.full = 0
+		if len(b) >= leastBuffer {
+			s.full = int32(min(len(b), 1<<30))
+			// The handshake may have been all for now.
+			idle = s.tls != nil && s.p.grace > 0
+		}
+	}
+	s.set(0, opening|reported|armed|anyway)
+	if idle && s.state == serving {
+		return s.readIdle(b) // unlocks
+	}
+	s.mu.Unlock()
+	return s.skip(b)
+}
+
+// readIdle reads, and ends with io.EOF for parking when nothing comes. s.mu is
+// held when it is called.
+//
+// The server's buffer must be empty, or its bytes would be lost. net/http reads
+// into what its buffer has left, so the read asks for as much as the session's
+// first one exactly when nothing is in it.
+func (s *Session) readIdle(b []byte) (int, error) {
+	s.since = s.p.tick.Load()
+	s.set(reading, 0)
+	if s.p.grace <= 0 {
+		s.evict()
+	}
+	watched := s.list == listWatched
+	s.mu.Unlock()
+	if !watched && s.p.grace > 0 {
+		s.p.watch(s)
+	}
+	n, err := s.skip(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.mode.Load()
+	s.set(0, reading|evicted)
+	if was&evicted == 0 {
+		return n, err
+	}
+	var deadline time.Time
+	if s.deadline != 0 {
+		deadline = mono.Time(s.deadline)
+	}
+	if s.TCPConn.SetReadDeadline(deadline) != nil {
+		return n, err // closed
+	}
+	late := s.deadline != 0 && s.deadline <= mono.Now()
+	if n == 0 && s.state == serving && errors.Is(err, os.ErrDeadlineExceeded) && !late {
+		s.state = leaving
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// evict ends the idle read. A TLS connection survives it since the error is one
+// of the few that crypto/tls does not keep. s.mu is held.
+func (s *Session) evict() {
+	s.set(evicted, 0)
+	s.TCPConn.SetReadDeadline(longAgo)
+}
+
+var longAgo = time.Unix(1, 0)
+
+// skip is read without the line ends that some clients send after the body of
+// a POST, and that RFC 9112, section 2.2, allows a server to ignore before a
+// request. net/http does, up to four, if the request before was a POST, which
+// it does not know any more once the connection was parked.
+func (s *Session) skip(b []byte) (int, error) {
+	for {
+		n, err := s.read(b)
+		left := s.mode.Load() / skipping
+		if left == 0 || n == 0 {
+			return n, err
+		}
+		ends := uint32(0)
+		for ends < left && int(ends) < n && (b[ends] == '\r' || b[ends] == '\n') {
+			ends++
+		}
+		if int(ends) < n {
+			left = 0 // the request has begun
+		} else {
+			left -= ends
+		}
+		s.mu.Lock()
+		s.set(left*skipping, ^uint32(skipping-1))
+		s.mu.Unlock()
+		if n = copy(b, b[ends:n]); n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// SetReadDeadline implements net.Conn.
+func (s *Session) SetReadDeadline(t time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deadline = 0
+	if !t.IsZero() {
+		s.deadline = mono.At(t)
+	}
+	switch mode := s.mode.Load(); {
+	case mode&reported != 0:
+		s.set(armed, reported)
+	case mode&armed != 0:
+		s.set(0, armed)
+	case mode&evicted != 0:
+		return nil // set when the read has ended
+	}
+	return s.TCPConn.SetReadDeadline(t)
+}
+
+// SetDeadline implements net.Conn.
+func (s *Session) SetDeadline(t time.Time) error {
+	if err := s.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return s.SetWriteDeadline(t)
+}
+
+// Close implements net.Conn. After a Read that returned io.EOF in order to park
+// the connection it parks it; otherwise, and when called again, it closes it.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	was := s.state
+	switch was {
+	case leaving:
+		s.state = left
+		s.mu.Unlock()
+		if !s.p.hooked {
+			s.p.park(s)
+		}
+		return nil
+	case closed:
+		s.mu.Unlock()
+		return s.TCPConn.Close() // which says what a second Close says
+	}
+	s.state = closed
+	s.mu.Unlock()
+	s.p.remove(s)
+	err := s.shut()
+	if was != serving && was != left {
+		s.p.bury(s) // the server's hook does not know yet
+	}
+	return err
+}
+
+// shut closes what is below the session.
+func (s *Session) shut() error {
+	if s.tls != nil {
+		return s.tls.Conn.Close()
+	}
+	return s.TCPConn.Close()
+}
+
+// resume makes s the server's, and reports false if it was closed meanwhile.
+func (s *Session) resume() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != queued {
+		return false
+	}
+	s.state = serving
+	mode := uint32(opening)
+	if s.announced {
+		mode |= 4 * skipping
+	}
+	s.mode.Store(mode)
+	s.announced = true
+	s.deadline = 0
+	s.TCPConn.SetReadDeadline(time.Time{})
+	return true
+}
+
+// release takes s out of the scheme.
+func (s *Session) release() {
+	s.mu.Lock()
+	s.mode.Store(0)
+	s.mu.Unlock()
+	s.p.remove(s)
+}
