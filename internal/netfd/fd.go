@@ -67,6 +67,12 @@ func (fd *FD) Close() error {
 	return fd.FD.Close()
 }
 
+// Shut closes the socket without waiting: see runtime.FD.
+func (fd *FD) Shut() bool {
+	fd.LocalAddr()
+	return fd.FD.Shut()
+}
+
 // Dup returns a duplicate as an os.File, named after both ends.
 func (fd *FD) Dup() (*os.File, error) {
 	s, err := fd.FD.Dup()
