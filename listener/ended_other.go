@@ -4,6 +4,6 @@ package listener
 
 import "github.com/moor-net/moor/conn"
 
-// ended would save the server the work of finding out that a parked connection
+// hasEnded would save the server the work of finding out that a parked connection
 // has ended.
-func ended(*conn.TCPConn) bool { return false }
+func hasEnded(*conn.TCPConn) bool { return false }

@@ -8,9 +8,9 @@ import (
 	"github.com/moor-net/moor/conn"
 )
 
-// ended reports whether a connection that is readable has nothing but its end
+// hasEnded reports whether a connection that is readable has nothing but its end
 // or an error to read.
-func ended(c *conn.TCPConn) bool {
+func hasEnded(c *conn.TCPConn) bool {
 	over := true // if it is closed
 	c.FD().RawControl(func(fd uintptr) {
 		var b [1]byte

@@ -198,7 +198,8 @@ func (p *ParkListener) accept() {
 			continue
 		}
 		var ne net.Error
-		if errors.As(err, &ne) && ne.Temporary() && !ne.Timeout() { //lint:ignore SA1019 as net/http asks
+		//lint:ignore SA1019 as net/http asks
+		if errors.As(err, &ne) && ne.Temporary() && !ne.Timeout() {
 			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 			p.logf("http: Accept error: %v; retrying in %v", err, delay)
 			time.Sleep(delay)

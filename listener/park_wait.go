@@ -45,7 +45,7 @@ func (p *ParkListener) wait(s *Session, from state, in place) bool {
 
 // woken is called on the connection's loop when the wait is over.
 func (s *Session) woken(err error) {
-	if err == nil && s.announced && s.tls == nil && ended(s.TCPConn) {
+	if err == nil && s.announced && s.tls == nil && hasEnded(s.TCPConn) {
 		err = io.EOF // nothing for the server to do
 	}
 	s.p.release(s, err)

@@ -65,13 +65,13 @@ const (
 // sets another deadline. Only a read between the two may end for parking: any
 // later one belongs to a request, if the idle one was not necessary.
 const (
-	opening  = 1 << iota // no Read yet since Accept
-	reported             // StateIdle was reported
-	armed                // and then the deadline set: the next Read is the idle one
-	anyway               // Idle was called: the next Read may end whatever its buffer
-	reading              // in the idle read
-	evicted              // the idle read is to end, since the grace period is over
-	skipping             // times the number of line ends that may be skipped: see skip
+	opening   = 1 << iota // no Read yet since Accept
+	reported              // StateIdle was reported
+	deadlined             // and then the deadline set: the next Read is the idle one
+	anyway                // Idle was called: the next Read may end whatever its buffer
+	reading               // in the idle read
+	evicted               // the idle read is to end, since the grace period is over
+	skipping              // times the number of line ends that may be skipped: see skip
 )
 
 // leastBuffer is the smallest size that the buffer of a server's reader may
@@ -130,7 +130,7 @@ func (s *Session) Read(b []byte) (int, error) {
 	}
 	s.mu.Lock()
 	mode = s.mode.Load()
-	idle := mode&anyway != 0 || mode&armed != 0 && len(b) == int(s.full)
+	idle := mode&anyway != 0 || mode&deadlined != 0 && len(b) == int(s.full)
 	if mode&opening != 0 {
 		s.full = 0
 		if len(b) >= leastBuffer {
@@ -139,7 +139,7 @@ func (s *Session) Read(b []byte) (int, error) {
 			idle = s.tls != nil && s.p.grace > 0
 		}
 	}
-	s.set(0, opening|reported|armed|anyway)
+	s.set(0, opening|reported|deadlined|anyway)
 	if idle && s.state == serving {
 		return s.readIdle(b) // unlocks
 	}
@@ -235,9 +235,9 @@ func (s *Session) SetReadDeadline(t time.Time) error {
 	}
 	switch mode := s.mode.Load(); {
 	case mode&reported != 0:
-		s.set(armed, reported)
-	case mode&armed != 0:
-		s.set(0, armed)
+		s.set(deadlined, reported)
+	case mode&deadlined != 0:
+		s.set(0, deadlined)
 	case mode&evicted != 0:
 		return nil // set when the read has ended
 	}

@@ -106,6 +106,20 @@ func (fd *FD) Close() error {
 	return err
 }
 
+// Shut is Close for callers that must not wait, such as what runs on a loop. It
+// wakes every blocked call and returns; the last user closes the descriptor. It
+// reports false when the FD was closed before.
+func (fd *FD) Shut() bool {
+	if !fd.shut() {
+		return false
+	}
+	fd.unref()
+	return true
+}
+
+// Closed reports whether the FD was closed.
+func (fd *FD) Closed() bool { return fd.mu.Closed() }
+
 // shut begins a Close: nobody gets in any more, and whoever waits is woken. The
 // caller holds a reference when it reports true.
 func (fd *FD) shut() bool {
@@ -164,13 +178,13 @@ func (fd *FD) deliver(r netpoll.Ready) {
 		bits |= pressing
 	}
 	if r&netpoll.Readable != 0 {
-		if n := fd.r.rouse(bits); n != nil {
-			n.run()
+		if j := fd.r.rouse(bits); j != nil {
+			j.run()
 		}
 	}
 	if r&netpoll.Writable != 0 {
-		if n := fd.w.rouse(ready); n != nil {
-			n.run()
+		if j := fd.w.rouse(ready); j != nil {
+			j.run()
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (fd *FD) read(p []byte) (int, error) {
 		if err := fd.awaitData(); err != nil {
 			return 0, err
 		}
-		n, errno := fd.tryRead(p)
+		n, errno := fd.callRead(p)
 		switch {
 		case errno == syscall.EAGAIN:
 			continue
@@ -109,7 +109,7 @@ func (fd *FD) write(p []byte) (int, error) {
 		if fd.kind == Stream && len(chunk) > maxTransfer {
 			chunk = chunk[:maxTransfer]
 		}
-		n, errno := fd.tryWrite(chunk)
+		n, errno := fd.callWrite(chunk)
 		if n > 0 {
 			done += n
 			fd.loop.out.Add(uint64(n))
@@ -154,7 +154,7 @@ func (fd *FD) Accept(addr *sys.RawAddr) (int, error) {
 		if err := fd.awaitData(); err != nil {
 			return -1, err
 		}
-		n, errno := fd.tryAccept(addr)
+		n, errno := fd.callAccept(addr)
 		if errno == syscall.EAGAIN {
 			continue
 		}

@@ -212,8 +212,8 @@ func (l *Loop) expire() {
 		switch at := s.deadline.Load(); {
 		case at == 0:
 		case at <= now:
-			if n := s.rouse(0); n != nil {
-				l.post(&n.job)
+			if j := s.rouse(0); j != nil {
+				l.post(j)
 			}
 		default:
 			l.wheel.Add(t, at)

@@ -19,10 +19,9 @@ type Notice struct {
 	// passed. It must not block: all other FDs of the loop wait for it.
 	F func(error)
 
-	state  atomic.Uint32
-	waiter waiter // points back to the Notice
-	job    job    // likewise; for a loop's queue
-	fd     *FD
+	state atomic.Uint32
+	job   job // points back to the Notice
+	fd    *FD
 }
 
 // States of a Notice. From armed, one party moves it on: the loop, which then
@@ -50,7 +49,7 @@ func (fd *FD) NotifyRead(n *Notice) error {
 	case !locked:
 		return ErrBusy
 	}
-	n.fd, n.waiter.notice, n.job.notice = fd, n, n
+	n.fd, n.job.to = fd, n
 	n.state.Store(armed)
 	due, err := n.settle()
 	switch {
@@ -75,11 +74,11 @@ func (fd *FD) CancelRead(n *Notice) bool {
 	// which finds it canceled, and whoever waits now is woken for nothing.
 	switch woken := fd.r.rouse(0); woken {
 	case nil:
-	case n:
+	case &n.job:
 		fd.r.who = nil
 		fd.end(fdmutex.Read)
 	default:
-		fd.loop.post(&woken.job)
+		fd.loop.post(woken)
 	}
 	return true
 }
@@ -109,7 +108,7 @@ func (n *Notice) settle() (due bool, err error) {
 			}
 			continue
 		}
-		if !s.announce(&n.waiter) {
+		if !s.announce(&n.job) {
 			continue
 		}
 		// Whatever came before the announcement has woken nobody.
@@ -139,9 +138,9 @@ func (n *Notice) run() {
 	}
 }
 
-// post wakes the waiter that rouse returned, if any, by way of the loop.
-func (fd *FD) post(n *Notice) {
-	if n != nil {
-		fd.loop.post(&n.job)
+// post runs the job that rouse returned, if any, by way of the loop.
+func (fd *FD) post(j *job) {
+	if j != nil {
+		fd.loop.post(j)
 	}
 }

@@ -7,18 +7,21 @@ import (
 	"github.com/moor-net/moor/registration"
 )
 
-// A job is something to be run on a loop: a Notice or a function.
+// A job is something to be run on a loop. It is also how a side knows who
+// waits: see waiter.go.
 type job struct {
-	next   *job
-	notice *Notice
-	f      func()
+	next *job
+	to   any // a *Notice, a Watcher or a func(); on a side also a *waiter
 }
 
 func (j *job) run() {
-	if j.notice != nil {
-		j.notice.run()
-	} else {
-		j.f()
+	switch to := j.to.(type) {
+	case *Notice:
+		to.run()
+	case func():
+		to()
+	case Watcher:
+		to.Wake()
 	}
 }
 
@@ -66,7 +69,7 @@ func (q *queue) run() {
 	q.first, q.last = nil, nil
 	q.mu.Unlock()
 	for j != nil {
-		next := j.next // a Notice may be queued again by its function
+		next := j.next // it may be queued again by what it runs
 		j.next = nil
 		j.run()
 		j = next
@@ -85,6 +88,6 @@ func (q *queue) end() {
 // posted before. It may be called from any goroutine and does not wait. f must
 // not block: all FDs of the loop wait for it. On a loop that has ended f is
 // called at once.
-func (l *Loop) Post(f func()) { l.queue.post(&job{f: f}) }
+func (l *Loop) Post(f func()) { l.queue.post(&job{to: f}) }
 
 func (l *Loop) post(j *job) { l.queue.post(j) }

@@ -137,8 +137,8 @@ func (rt *Runtime) Shutdown(ctx context.Context) error {
 func (rt *Runtime) shut(which func(*FD) bool) {
 	for _, l := range rt.loops {
 		for _, fd := range l.fds() {
-			if which(fd) && fd.shut() {
-				fd.unref()
+			if which(fd) {
+				fd.Shut()
 			}
 		}
 	}

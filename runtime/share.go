@@ -17,8 +17,8 @@ func (fd *FD) Detach() (int, error) {
 		return -1, net.ErrClosed
 	}
 	fd.w.state.Or(detached)
-	fd.r.rouse(0)
-	fd.w.rouse(0)
+	fd.post(fd.r.rouse(0))
+	fd.post(fd.w.rouse(0))
 	if fd.mu.Unref() {
 		fd.release()
 	}
@@ -51,21 +51,21 @@ func (fd *FD) shared() bool { return fd.w.state.Load()&duplicated != 0 }
 
 // The methods below make the system calls of Read, Write and Accept.
 
-func (fd *FD) tryRead(p []byte) (int, syscall.Errno) {
+func (fd *FD) callRead(p []byte) (int, syscall.Errno) {
 	if fd.shared() {
 		return sys.ReadShared(int(fd.sysfd), p)
 	}
 	return sys.Read(int(fd.sysfd), p)
 }
 
-func (fd *FD) tryWrite(p []byte) (int, syscall.Errno) {
+func (fd *FD) callWrite(p []byte) (int, syscall.Errno) {
 	if fd.shared() {
 		return sys.WriteShared(int(fd.sysfd), p)
 	}
 	return sys.Write(int(fd.sysfd), p)
 }
 
-func (fd *FD) tryAccept(addr *sys.RawAddr) (int, syscall.Errno) {
+func (fd *FD) callAccept(addr *sys.RawAddr) (int, syscall.Errno) {
 	if fd.shared() {
 		return sys.AcceptShared(int(fd.sysfd), addr)
 	}

@@ -28,7 +28,7 @@ import "sync/atomic"
 //	         stays open. The bit is never cleared.
 type side struct {
 	deadline atomic.Int64 // moment on mono's scale, zero for none
-	who      *waiter      // valid while waiting is set; see there
+	who      *job         // valid while waiting is set; see waiter.go
 	state    atomic.Uint32
 }
 
@@ -52,9 +52,9 @@ func (s *side) take() bool {
 // keep says that the next operation is worth trying too.
 func (s *side) keep() { s.state.Or(ready) }
 
-// rouse sets bits and wakes the waiter. A goroutine is woken here; a Notice is
-// returned, for the caller to run it where that is right.
-func (s *side) rouse(bits uint32) *Notice {
+// rouse sets bits and wakes who waits. A goroutine is woken here; any other job
+// is returned, for the caller to run it where that is right.
+func (s *side) rouse(bits uint32) *job {
 	for {
 		old := s.state.Load()
 		next := (old | bits) &^ waiting
@@ -67,19 +67,18 @@ func (s *side) rouse(bits uint32) *Notice {
 		if old&waiting == 0 {
 			return nil
 		}
-		w := s.who
-		if w.notice != nil {
-			return w.notice
+		if w, ok := s.who.to.(*waiter); ok {
+			w.asleep.Done()
+			return nil
 		}
-		w.asleep.Done()
-		return nil
+		return s.who
 	}
 }
 
-// announce makes w the waiter, unless the side is ready. After it reported
-// true, the caller checks once more whatever else would end the wait.
-func (s *side) announce(w *waiter) bool {
-	s.who = w
+// announce makes j the one who waits, unless the side is ready. After it
+// reported true, the caller checks once more whatever else would end the wait.
+func (s *side) announce(j *job) bool {
+	s.who = j
 	for {
 		old := s.state.Load()
 		if old&ready != 0 {

@@ -10,7 +10,7 @@ import (
 // sleep announces w and waits for a rouse, unless the side is ready.
 func (s *side) sleep(w *waiter) {
 	w.asleep.Add(1)
-	if !s.announce(w) {
+	if !s.announce(&w.job) {
 		w.asleep.Done()
 	}
 	w.asleep.Wait()
@@ -19,7 +19,7 @@ func (s *side) sleep(w *waiter) {
 func TestAnnounceIsRefusedWhenReady(t *testing.T) {
 	var s side
 	s.keep()
-	if s.announce(new(waiter)) {
+	if s.announce(&waiters.New().(*waiter).job) {
 		t.Fatal("a ready side lets its operation sleep")
 	}
 	if !s.take() || s.take() {
@@ -29,10 +29,10 @@ func TestAnnounceIsRefusedWhenReady(t *testing.T) {
 
 func TestRouseBeforeSleepIsNotLost(t *testing.T) {
 	var s side
-	w := new(waiter)
+	w := waiters.New().(*waiter)
 	for range 1000 {
 		w.asleep.Add(1)
-		if !s.announce(w) {
+		if !s.announce(&w.job) {
 			t.Fatal("announce refused")
 		}
 		s.rouse(0)
@@ -42,10 +42,10 @@ func TestRouseBeforeSleepIsNotLost(t *testing.T) {
 
 func TestWithdrawTellsWhetherAWakeIsOnItsWay(t *testing.T) {
 	var s side
-	w := new(waiter)
+	w := waiters.New().(*waiter)
 	for i := range 1000 {
 		w.asleep.Add(1)
-		s.announce(w)
+		s.announce(&w.job)
 		if i%2 == 0 {
 			s.rouse(0)
 		}
@@ -103,7 +103,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 			<-taken
 		}
 	})
-	w := new(waiter)
+	w := waiters.New().(*waiter)
 	for range rounds {
 		for !s.take() {
 			s.sleep(w)

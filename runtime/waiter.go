@@ -9,14 +9,19 @@ import (
 	"github.com/moor-net/moor/netpoll"
 )
 
-// A waiter is who waits on a side: a sleeping goroutine or a Notice. Idle FDs
-// have none; goroutines take theirs from a pool while they sleep.
+// Who waits on a side is a job: a Notice's or a Watch's, which is run on the
+// loop, or that of a waiter, which is a sleeping goroutine. Idle FDs have none;
+// goroutines take theirs from a pool while they sleep.
 type waiter struct {
-	asleep sync.WaitGroup // one while a goroutine sleeps
-	notice *Notice        // nil for a goroutine
+	job    job            // points back to the waiter
+	asleep sync.WaitGroup // one while the goroutine sleeps
 }
 
-var waiters = sync.Pool{New: func() any { return new(waiter) }}
+var waiters = sync.Pool{New: func() any {
+	w := new(waiter)
+	w.job.to = w
+	return w
+}}
 
 // wait puts the caller to sleep until s is ready. It returns the error that
 // ends the wait otherwise. The caller holds the side's lock.
@@ -25,7 +30,7 @@ func (fd *FD) wait(s *side) error {
 	defer waiters.Put(w)
 	for {
 		w.asleep.Add(1)
-		if !s.announce(w) {
+		if !s.announce(&w.job) {
 			w.asleep.Done()
 			break
 		}

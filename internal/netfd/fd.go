@@ -84,6 +84,12 @@ func (fd *FD) Close() error {
 	return fd.FD.Close()
 }
 
+// Shut closes the socket without waiting: see runtime.FD.
+func (fd *FD) Shut() bool {
+	fd.LocalAddr()
+	return fd.FD.Shut()
+}
+
 // String returns the network and both addresses.
 func (fd *FD) String() string {
 	var local, remote string

@@ -70,7 +70,27 @@ func (fd *FD) AcceptTCP(rt *runtime.Runtime, set bool, ka KeepAlive) (*FD, error
 	if err != nil {
 		return nil, err
 	}
-	c := &FD{network: fd.network, family: fd.family, peer: addr.Endpoint()}
+	c := new(FD)
+	if err := fd.initAccepted(c, s, addr.Endpoint(), rt, set, ka); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// AcceptTCPInto is AcceptTCP for a zero FD that is part of something larger,
+// which make returns once there is a connection.
+func (fd *FD) AcceptTCPInto(make func() *FD, rt *runtime.Runtime, ka KeepAlive) error {
+	var addr sys.RawAddr
+	s, err := fd.Accept(&addr)
+	if err != nil {
+		return err
+	}
+	return fd.initAccepted(make(), s, addr.Endpoint(), rt, false, ka)
+}
+
+// initAccepted makes c own the connection s that fd has accepted.
+func (fd *FD) initAccepted(c *FD, s int, peer sys.Endpoint, rt *runtime.Runtime, set bool, ka KeepAlive) error {
+	c.network, c.family, c.peer = fd.network, fd.family, peer
 	if local := fd.laddr.Load(); local != nil && !(*local).(*net.TCPAddr).IP.IsUnspecified() {
 		c.laddr.Store(local) // a connection to this listener has no other
 	}
@@ -79,7 +99,7 @@ func (fd *FD) AcceptTCP(rt *runtime.Runtime, set bool, ka KeepAlive) (*FD, error
 	}
 	if err := c.Init(rt, s, runtime.Stream); err != nil {
 		sys.Close(s)
-		return nil, err
+		return err
 	}
-	return c, nil
+	return nil
 }

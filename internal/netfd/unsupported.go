@@ -54,6 +54,9 @@ func (*FD) Dup() (*os.File, error) { return nil, errors.ErrUnsupported }
 func (*FD) AcceptTCP(*runtime.Runtime, bool, KeepAlive) (*FD, error) {
 	return nil, errors.ErrUnsupported
 }
+func (*FD) AcceptTCPInto(func() *FD, *runtime.Runtime, KeepAlive) error {
+	return errors.ErrUnsupported
+}
 func (*FD) SetConnOptions(KeepAlive)             {}
 func (*FD) SetKeepAliveConfig(KeepAlive) error   { return errors.ErrUnsupported }
 func (*FD) SetKeepAliveIdle(time.Duration) error { return errors.ErrUnsupported }
