@@ -44,7 +44,7 @@ poll:
 
 # The conformance suites of net.Conn, over and over.
 nettest:
-	$(GO) test -race -cpu 1,2,4 -run Nettest ./conn -rounds 20
+	$(GO) test -race -cpu 1,2,4 -run Nettest ./conn -rounds 50
 
 # Go's own tests of package net, over package net and over this library.
 net-tests:

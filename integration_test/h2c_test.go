@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the library is widely used although net/http has its parts now
+
 package integration_test
 
 import (
