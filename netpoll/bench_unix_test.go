@@ -161,7 +161,7 @@ func BenchmarkIdle(b *testing.B) {
 			if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 				b.Fatal(err)
 			}
-			if limit.Cur < uint64(idle+3*active) {
+			if uint64(limit.Cur) < uint64(idle+3*active) {
 				b.Skipf("the process may have %d descriptors only", limit.Cur)
 			}
 			p := newPoller(b)
