@@ -1,5 +1,3 @@
-//go:build unix
-
 package netpoll
 
 // EdgeRepeats is how soon the selector may report an edge-triggered source
