@@ -126,9 +126,14 @@ func (fd *FD) shut() bool {
 	if !fd.mu.Close() {
 		return false
 	}
+	fd.wakeAll()
+	return true
+}
+
+// wakeAll wakes whoever waits, to see that the FD was closed.
+func (fd *FD) wakeAll() {
 	fd.post(fd.r.rouse(0))
 	fd.post(fd.w.rouse(0))
-	return true
 }
 
 // release is called once, by the last user of a closed FD. The slots go before

@@ -17,8 +17,7 @@ func (fd *FD) Detach() (int, error) {
 		return -1, net.ErrClosed
 	}
 	fd.w.state.Or(detached)
-	fd.post(fd.r.rouse(0))
-	fd.post(fd.w.rouse(0))
+	fd.wakeAll()
 	if fd.mu.Unref() {
 		fd.release()
 	}
