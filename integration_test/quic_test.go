@@ -206,7 +206,7 @@ func TestQUICIdleTimeout(t *testing.T) {
 
 func TestHTTP3(t *testing.T) {
 	server, client := tlsConfigs(t)
-	const large = 20 << 20
+	const large = 5 << 20
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
 		sum, err := digest(r.Body)

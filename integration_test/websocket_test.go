@@ -244,7 +244,7 @@ func TestWebSockets(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					sizes := []int{0, 1, 125, 126, 4095, 4096, 65535, 65536, 100_000, 4 << 20}
+					sizes := []int{0, 1, 125, 126, 4095, 4096, 65535, 65536, 100_000, 2 << 20}
 					if err := echoMessages(c, sizes, []int{1, 1000, 5000, 1 << 20}); err != nil {
 						t.Error(err)
 					}
@@ -254,7 +254,7 @@ func TestWebSockets(t *testing.T) {
 				})
 				t.Run("clients", func(t *testing.T) {
 					var wg sync.WaitGroup
-					for range 30 {
+					for range 20 {
 						wg.Go(func() {
 							c, err := dial(t.Context(), s, address)
 							if err != nil {
