@@ -29,8 +29,11 @@ func TestParkTakesLittleMemory(t *testing.T) {
 	}{{"plain", 0, 500}, {"with an IdleTimeout", time.Hour, 550}} {
 		t.Run(c.name, func(t *testing.T) {
 			n := 15000
-			if testing.Short() {
+			if testing.Short() || raceDetector {
 				n = 2000
+			}
+			if testing.Short() && raceDetector {
+				n = 300
 			}
 			s := servePlain(t, &http.Server{Handler: echoPath, IdleTimeout: c.idle}, listener.Grace(200*time.Millisecond))
 			testParkMemory(t, s, "http", n, c.most)
