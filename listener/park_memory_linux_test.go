@@ -1,6 +1,8 @@
 package listener_test
 
 import (
+	"crypto/tls"
+	"net"
 	"net/http"
 	"runtime"
 	"testing"
@@ -29,8 +31,11 @@ func TestParkTakesLittleMemory(t *testing.T) {
 	}{{"plain", 0, 500}, {"with an IdleTimeout", time.Hour, 550}} {
 		t.Run(c.name, func(t *testing.T) {
 			n := 15000
-			if testing.Short() {
+			if testing.Short() || raceDetector {
 				n = 2000
+			}
+			if testing.Short() && raceDetector {
+				n = 300
 			}
 			s := servePlain(t, &http.Server{Handler: echoPath, IdleTimeout: c.idle}, listener.Grace(200*time.Millisecond))
 			testParkMemory(t, s, "http", n, c.most)
@@ -72,5 +77,48 @@ func testParkMemory(t *testing.T, s *parkServer, scheme string, n int, most floa
 	}
 	if again := float64(memory()-before) / float64(n); again > most && !raceDetector {
 		t.Errorf("%.0f bytes each after more rounds, want at most %.0f", again, most)
+	}
+}
+
+// A parked TLS connection takes at most a third of what one of std's takes, and
+// no goroutine.
+func TestParkTLSTakesAThird(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector's memory would be measured")
+	}
+	n := 3000
+	if testing.Short() {
+		n = 500
+	}
+	measure := func(ln net.Listener, srv *http.Server, settled func()) float64 {
+		go srv.Serve(ln)
+		defer srv.Close()
+		warm := startClients(t, "https", ln.Addr().String(), 50)
+		warm.round(t)
+		before := memory()
+		clients := startClients(t, "https", ln.Addr().String(), n)
+		clients.round(t)
+		settled()
+		return float64(memory()-before) / float64(n)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{certificate(t)}, NextProtos: http1}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	std := measure(tls.NewListener(ln, config), &http.Server{Handler: echoPath}, func() {})
+	srv := &http.Server{Handler: echoPath}
+	if ln, err = listener.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	if ln, err = listener.Park(srv, tls.NewListener(ln, config), listener.Grace(200*time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	ours := measure(ln, srv, func() {
+		(&parkServer{park: ln.(*listener.ParkListener)}).awaitParked(t, n+50)
+	})
+	t.Logf("%.0f bytes each, std's %.0f", ours, std)
+	if ours > std/3 {
+		t.Errorf("%.0f bytes each, want a third of std's %.0f", ours, std)
 	}
 }
