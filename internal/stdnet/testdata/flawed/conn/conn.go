@@ -30,15 +30,10 @@ func (c *TCPConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// SetLinger brings the process down.
+// SetLinger brings the process down and lets nothing happen before that.
 func (c *TCPConn) SetLinger(int) error {
-	down := make(chan bool)
-	go func() {
-		defer close(down)
-		panic("a flaw")
-	}()
-	<-down
-	return nil
+	go panic("a flaw")
+	select {}
 }
 
 // SetNoDelay has lost its parameter.
