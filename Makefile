@@ -29,12 +29,14 @@ staticcheck:
 	@for os in $(CHECKED); do echo "staticcheck for $$os"; GOOS=$$os build/staticcheck $$([ $$os = linux ] || echo -tests=false) ./... || exit 1; done
 	@for dir in $(filter-out .,$(MODULES)); do echo "staticcheck in $$dir"; (cd $$dir && ../build/staticcheck ./...) || exit 1; done
 
-# Without the race detector: allocations, memory, system calls.
+# Without the race detector: allocations, memory, system calls, and the stress
+# tests at full length.
 unit:
 	$(GO) test ./...
 
+# With it, the stress tests shortened.
 race:
-	$(GO) test -race ./...
+	$(GO) test -race -short ./...
 
 # The selector on poll(2), which serves other Unix systems, here on Linux.
 poll:
@@ -48,8 +50,8 @@ nettest:
 
 # Go's own tests of package net, over package net and over this library.
 net-tests:
-	$(GO) run ./internal/stdnet/cmd/stdnet
-	$(GO) run ./internal/stdnet/cmd/stdnet -race
+	$(GO) run ./internal/stdnet/cmd/stdnet -complete
+	$(GO) run ./internal/stdnet/cmd/stdnet -race -complete
 
 # Tests against real software, and of the benchmarks.
 modules:
