@@ -229,3 +229,5 @@ func TestEventConnsComeAndGo(t *testing.T) {
 		}
 	})
 }
+
+var poolOfTwo = pool.Config{Size: 2}
