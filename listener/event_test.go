@@ -15,7 +15,12 @@ import (
 // serveEvents starts an EventServer on a Runtime of its own.
 func serveEvents(t testing.TB, s *listener.EventServer) (address string) {
 	t.Helper()
-	rt, err := moorrt.New(moorrt.Config{Loops: 2})
+	return serveEventsOn(t, s, 2)
+}
+
+func serveEventsOn(t testing.TB, s *listener.EventServer, loops int) (address string) {
+	t.Helper()
+	rt, err := moorrt.New(moorrt.Config{Loops: loops})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,9 +115,11 @@ func (c *EventConn) run(t *turn) {
 		if st&crossed != 0 {
 			own = c.tell(own)
 		}
-		if own&armed == 0 && !c.held() {
-			c.read(t)
-			if !c.held() {
+		if own&armed == 0 {
+			if c.wants() == data {
+				c.read(t)
+			}
+			if c.wants() != space {
 				switch err := c.fd.WatchRead(&c.watch); {
 				case err == nil:
 					own |= armed
@@ -161,16 +163,29 @@ func (c *EventConn) leave(own uint32) bool {
 	}
 }
 
-// held reports whether the connection is not to be read: it is being closed,
-// or too much output is pending.
-func (c *EventConn) held() bool {
+// What a connection wants next. While it wants space the writing Watch is set
+// and will tell; otherwise the reading one has to be.
+const (
+	data  = iota // to be read
+	space        // to be rid of output first
+	death        // to be shut, which is about to happen
+)
+
+func (c *EventConn) wants() int {
 	if c.more.Load() == nil {
-		return false
+		return data
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m := c.more.Load()
-	return m != nil && (m.over || m.closing)
+	switch m := c.more.Load(); {
+	case m == nil:
+		return data
+	case m.over, m.closing && m.out != nil:
+		return space
+	case m.closing:
+		return death
+	}
+	return data
 }
 
 // tell calls OnHighWater or OnLowWater unless that was the last one called.
@@ -192,16 +207,18 @@ func (c *EventConn) tell(own uint32) uint32 {
 // timeout deals with a read deadline that has passed.
 func (c *EventConn) timeout() {
 	s := c.home.server
-	if s.OnTimeout == nil {
-		c.end(os.ErrDeadlineExceeded, true)
-		return
-	}
 	var next time.Time
 	if s.IdleTimeout > 0 {
 		next = time.Now().Add(s.IdleTimeout)
 	}
 	c.fd.SetReadDeadline(next) // before the callback, which may set its own
-	c.call(s.OnTimeout)
+	switch {
+	case c.wants() != data: // it is being closed anyway
+	case s.OnTimeout == nil:
+		c.end(os.ErrDeadlineExceeded, true)
+	default:
+		c.call(s.OnTimeout)
+	}
 }
 
 // call calls a callback. An error or a panic closes the connection.

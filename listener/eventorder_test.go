@@ -181,7 +181,7 @@ func TestEventConnsComeAndGo(t *testing.T) {
 			case 2:
 				go c.Close()
 			case 3:
-				go c.Write(p)
+				go c.Write([]byte(st.id)) // a copy: p is good until the callback returns
 			}
 			return nil
 		}
@@ -229,3 +229,5 @@ func TestEventConnsComeAndGo(t *testing.T) {
 		}
 	})
 }
+
+var poolOfTwo = pool.Config{Size: 2}

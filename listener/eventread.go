@@ -59,7 +59,7 @@ func (c *EventConn) read(t *turn) {
 		default:
 			c.end(c.fail("read", err), false)
 		}
-		if err != nil || !c.fd.ReadReady() || c.held() {
+		if err != nil || !c.fd.ReadReady() || c.wants() != data {
 			return
 		}
 		if budget <= 0 {
