@@ -498,6 +498,31 @@ func TestRegisteringAllocatesNothing(t *testing.T) {
 	}
 }
 
+// After Rearm the next readiness is an event, however quickly it comes.
+func TestRearmAsksForTheNextEvent(t *testing.T) {
+	p, o := newPoll(t), newObject(t)
+	var want error
+	if netpoll.NeedsRearm {
+		want = netpoll.ErrNotRegistered
+	}
+	mustMatch(t, "Rearm of what is not registered", o.Rearm(netpoll.Readable), want)
+	must(t, "Register", p.Register(o, 1, netpoll.Readable, netpoll.Edge))
+	buf := make([]byte, 16)
+	for range 50 {
+		o.ready(t)
+		if got := tokens(t, p); len(got) != 1 {
+			t.Fatalf("tokens %v, want one", got)
+		}
+		must(t, "Use", o.fd.Use(func(fd binding.RawHandle) {
+			unix.Read(int(fd), buf)
+			if _, err := unix.Read(int(fd), buf); err != unix.EAGAIN {
+				t.Fatalf("read: %v, want to block", err)
+			}
+		}))
+		must(t, "Rearm", o.Rearm(netpoll.Readable))
+	}
+}
+
 func TestClosedObjectIsNotRegistered(t *testing.T) {
 	p, o := newPoll(t), newObject(t)
 	must(t, "Register", p.Register(o, 1, netpoll.Readable, 0))

@@ -88,8 +88,15 @@ func TestWaitFails(t *testing.T) {
 // A change or a wake-up that can't reach the sleeper says so.
 func TestWakingFails(t *testing.T) {
 	inChild(t, func(t *testing.T) {
-		var p *poller
-		list := opened(t, func() { p = newPoller(t) })
+		// The Poll stays open: the next one with its descriptors' numbers
+		// could not write either.
+		p := &poller{t: t}
+		list := opened(t, func() {
+			var err error
+			if p.Poll, err = netpoll.New(); err != nil {
+				t.Fatal(err)
+			}
+		})
 		a, _ := connectTCP(t)
 		var errno unix.Errno = unix.EIO
 		for fd := range list { // one of them is the writing end

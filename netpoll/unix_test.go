@@ -438,3 +438,16 @@ func TestFullHangUp(t *testing.T) {
 	}
 	p.expect(1, want)
 }
+
+// Urgent data is told to those who ask for it, and only to them.
+func TestUrgentData(t *testing.T) {
+	for _, opts := range []netpoll.PollOpt{netpoll.Edge, netpoll.Level} {
+		p := newPoller(t)
+		a, b := connectTCP(t)
+		p.register(a.source(), 1, netpoll.Priority, opts)
+		b.write([]byte("x"))
+		p.silent("nothing urgent")
+		b.check("send", unix.Sendto(b.fd, []byte("!"), unix.MSG_OOB, nil))
+		p.expect(1, netpoll.Priority)
+	}
+}
