@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 this is about the programs that have not moved to net/http yet
+
 package integration_test
 
 import (
