@@ -1,4 +1,4 @@
-//lint:file-ignore SA1019 the library is widely used although net/http has its parts now
+//lint:file-ignore SA1019 this is about the programs that have not moved to net/http yet
 
 package integration_test
 
