@@ -38,6 +38,34 @@ func Example() {
 	// Output: 200 OK hello, moor
 }
 
+// An idle keep-alive connection takes no goroutine and no buffer once the
+// grace period is over.
+func ExamplePark() {
+	ln, err := listener.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "hello, moor")
+	})}
+	if ln, err = listener.Park(srv, ln, listener.Grace(time.Second)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	go srv.Serve(ln)
+	defer srv.Close()
+	res, err := http.Get("http://" + ln.Addr().String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	fmt.Println(res.Status, string(body))
+	// Output: 200 OK hello, moor
+}
+
 // Options of package net's ListenConfig, and some of its own.
 func ExampleListenConfig() {
 	lc := listener.ListenConfig{ReusePort: true, Backlog: 128}

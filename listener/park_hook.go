@@ -51,9 +51,7 @@ func (p *ParkListener) follow(s *Session, state http.ConnState) bool {
 		}
 		s.known = true
 	case http.StateIdle:
-		s.mu.Lock()
 		s.set(reported, 0)
-		s.mu.Unlock()
 	case http.StateHijacked:
 		s.release()
 	case http.StateClosed:

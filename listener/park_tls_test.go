@@ -206,3 +206,51 @@ func TestParkTLSShutdown(t *testing.T) {
 		}
 	}
 }
+
+// What can't be parked is served as it is: connections of another listener, and
+// TLS put on top of Park's by ServeTLS.
+func TestParkLeavesOthersAlone(t *testing.T) {
+	cert := certificate(t)
+	listen := map[string]func(string, string) (net.Listener, error){"std": net.Listen, "ours": listener.Listen}
+	for name, listen := range listen {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " with TLS ", secure), func(t *testing.T) {
+				ln, err := listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				srv := &http.Server{Handler: echoPath, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}}
+				st := watchStates(srv)
+				if ln, err = listener.Park(srv, ln, listener.Grace(time.Millisecond)); err != nil {
+					t.Fatal(err)
+				}
+				defer srv.Close()
+				url := "http://" + ln.Addr().String() + "/path"
+				if secure {
+					url = "https" + url[len("http"):]
+					go srv.ServeTLS(ln, "", "")
+				} else {
+					go srv.Serve(ln)
+				}
+				transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+				client := http.Client{Transport: transport}
+				for range 3 {
+					resp, err := client.Get(url)
+					if err != nil {
+						t.Fatal(err)
+					}
+					body, err := io.ReadAll(resp.Body)
+					resp.Body.Close()
+					if proto := 1 + map[bool]int{true: 1}[secure]; err != nil || string(body) != "/path" || resp.ProtoMajor != proto {
+						t.Errorf("got %s %q, %v", resp.Proto, body, err)
+					}
+					time.Sleep(5 * time.Millisecond) // a moment in which it may be parked
+				}
+				transport.CloseIdleConnections()
+				if got := st.text(); strings.Count(got, "n") != 1 {
+					t.Errorf("the hook was told %q", got)
+				}
+			})
+		}
+	}
+}

@@ -33,10 +33,10 @@ type Session struct {
 	mu sync.Mutex // taken after p's
 	// deadline is the server's own on package mono's scale, zero for none. The
 	// descriptor has it too unless the session was evicted.
-	deadline int64
-	since    uint32        // p's tick when the idle read or the wait for the first byte began
-	mode     atomic.Uint32 // changed with mu held
-	full     int32         // the length of the first Read's buffer
+	deadline atomic.Int64
+	since    uint32 // p's tick when the idle read or the wait for the first byte began
+	mode     atomic.Uint32
+	full     int32 // the length of the first Read's buffer
 	state    state
 	list     place // changed with both mutexes held
 	// announced says that Accept has returned the session once, known that the
@@ -105,13 +105,18 @@ func (s *Session) NetConn() net.Conn { return s.TCPConn }
 //
 // An http.Server needs none of this: Park reads its hooks.
 func (s *Session) Idle() {
-	s.mu.Lock()
 	s.set(anyway, 0)
-	s.mu.Unlock()
 }
 
-// set changes bits of mode. s.mu is held.
-func (s *Session) set(on, off uint32) { s.mode.Store(s.mode.Load()&^off | on) }
+// set changes bits of mode and returns what it was.
+func (s *Session) set(on, off uint32) (was uint32) {
+	for {
+		was = s.mode.Load()
+		if s.mode.CompareAndSwap(was, was&^off|on) {
+			return was
+		}
+	}
+}
 
 // read is Read below the session.
 func (s *Session) read(b []byte) (int, error) {
@@ -129,7 +134,7 @@ func (s *Session) Read(b []byte) (int, error) {
 		return s.read(b)
 	}
 	s.mu.Lock()
-	mode = s.mode.Load()
+	mode = s.set(0, opening|reported|deadlined|anyway)
 	idle := mode&anyway != 0 || mode&deadlined != 0 && len(b) == int(s.full)
 	if mode&opening != 0 {
 		s.full = 0
@@ -139,7 +144,6 @@ func (s *Session) Read(b []byte) (int, error) {
 			idle = s.tls != nil && s.p.grace > 0
 		}
 	}
-	s.set(0, opening|reported|deadlined|anyway)
 	if idle && s.state == serving {
 		return s.readIdle(b) // unlocks
 	}
@@ -167,24 +171,35 @@ func (s *Session) readIdle(b []byte) (int, error) {
 	n, err := s.skip(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	was := s.mode.Load()
-	s.set(0, reading|evicted)
-	if was&evicted == 0 {
+	if s.set(0, reading|evicted)&evicted == 0 {
 		return n, err
 	}
-	var deadline time.Time
-	if s.deadline != 0 {
-		deadline = mono.Time(s.deadline)
-	}
-	if s.TCPConn.SetReadDeadline(deadline) != nil {
-		return n, err // closed
-	}
-	late := s.deadline != 0 && s.deadline <= mono.Now()
-	if n == 0 && s.state == serving && errors.Is(err, os.ErrDeadlineExceeded) && !late {
+	at, ok := s.restore()
+	late := at != 0 && at <= mono.Now()
+	if n == 0 && ok && s.state == serving && errors.Is(err, os.ErrDeadlineExceeded) && !late {
 		s.state = leaving
 		return 0, io.EOF
 	}
 	return n, err
+}
+
+// restore gives the descriptor the server's own deadline back, also one that is
+// being set, and returns it. It reports false when the connection is closed.
+// s.mu is held.
+func (s *Session) restore() (at int64, ok bool) {
+	for {
+		at = s.deadline.Load()
+		var t time.Time
+		if at != 0 {
+			t = mono.Time(at)
+		}
+		if s.TCPConn.SetReadDeadline(t) != nil {
+			return at, false
+		}
+		if s.deadline.Load() == at {
+			return at, true
+		}
+	}
 }
 
 // evict ends the idle read. A TLS connection survives it since the error is one
@@ -216,9 +231,7 @@ func (s *Session) skip(b []byte) (int, error) {
 		} else {
 			left -= ends
 		}
-		s.mu.Lock()
 		s.set(left*skipping, ^uint32(skipping-1))
-		s.mu.Unlock()
 		if n = copy(b, b[ends:n]); n > 0 || err != nil {
 			return n, err
 		}
@@ -227,21 +240,28 @@ func (s *Session) skip(b []byte) (int, error) {
 
 // SetReadDeadline implements net.Conn.
 func (s *Session) SetReadDeadline(t time.Time) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.deadline = 0
+	at := int64(0)
 	if !t.IsZero() {
-		s.deadline = mono.At(t)
+		at = mono.At(t)
 	}
+	s.deadline.Store(at)
 	switch mode := s.mode.Load(); {
 	case mode&reported != 0:
 		s.set(deadlined, reported)
 	case mode&deadlined != 0:
 		s.set(0, deadlined)
-	case mode&evicted != 0:
-		return nil // set when the read has ended
 	}
-	return s.TCPConn.SetReadDeadline(t)
+	err := s.TCPConn.SetReadDeadline(t)
+	if s.mode.Load()&evicted != 0 {
+		// It may have replaced the one that is to end the idle read, after
+		// which it is set again.
+		s.mu.Lock()
+		if s.mode.Load()&evicted != 0 {
+			s.evict()
+		}
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // SetDeadline implements net.Conn.
@@ -301,7 +321,7 @@ func (s *Session) resume() bool {
 	}
 	s.mode.Store(mode)
 	s.announced = true
-	s.deadline = 0
+	s.deadline.Store(0)
 	s.TCPConn.SetReadDeadline(time.Time{})
 	return true
 }
