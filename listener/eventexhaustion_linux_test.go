@@ -56,7 +56,7 @@ func TestEventServerOutOfDescriptors(t *testing.T) {
 	for !s.Stats().Pausing {
 		time.Sleep(time.Millisecond)
 	}
-	if st := s.Stats(); st.Failed == 0 || st.Accepted != room {
+	if st := s.Stats(); st.Failed == 0 || st.Accepted >= clients {
 		t.Errorf("%+v", st)
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &unlimited); err != nil {
