@@ -39,10 +39,10 @@ func serveBursts(t testing.TB, s *listener.BurstServer) (address string) {
 		if err := <-served; !errors.Is(err, listener.ErrServerClosed) {
 			t.Errorf("Serve returned %v", err)
 		}
-		if err := s.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
+		if err := s.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
-		rt.Shutdown(t.Context())
+		rt.Shutdown(context.Background())
 	})
 	return ln.Addr().String()
 }
