@@ -7,4 +7,9 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
+require (
+	github.com/panjf2000/ants/v2 v2.12.1 // indirect
+	golang.org/x/sync v0.11.0 // indirect
+)
+
 replace github.com/moor-net/moor => ../

@@ -152,7 +152,6 @@ func (s *EventServer) defaults() {
 	if s.DrainTimeout <= 0 {
 		s.DrainTimeout = 10 * time.Second
 	}
-	s.homes = make(map[*moorrt.Loop]*eventLoop)
 	s.turns.New = func() any { return new(turn) }
 }
 
@@ -194,6 +193,9 @@ func (s *EventServer) home(l *moorrt.Loop) *eventLoop {
 	defer s.mu.Unlock()
 	h := s.homes[l]
 	if h == nil {
+		if s.homes == nil {
+			s.homes = make(map[*moorrt.Loop]*eventLoop)
+		}
 		h = &eventLoop{server: s}
 		s.homes[l] = h
 	}

@@ -2,6 +2,7 @@ package listener_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -35,7 +36,10 @@ func serveEventsOn(t testing.TB, s *listener.EventServer, loops int) (address st
 		if err := <-served; !errors.Is(err, listener.ErrServerClosed) {
 			t.Errorf("Serve returned %v", err)
 		}
-		rt.Shutdown(t.Context())
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		rt.Shutdown(context.Background())
 		if st := s.Stats(); st.Conns != 0 || st.Pending != 0 || st.Unread != 0 || st.Slow != 0 {
 			t.Errorf("left over: %+v", st)
 		}

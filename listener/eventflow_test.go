@@ -155,6 +155,8 @@ func TestFloodingConnectionsDoNotStarveOthers(t *testing.T) {
 	var turns []turn // of the only loop
 	served := make(chan struct{}, 3)
 	totals := map[byte]int{}
+	opened := make(chan struct{}, 4)
+	s.OnOpen = func(*listener.EventConn) error { opened <- struct{}{}; return nil }
 	s.OnReadable = func(c *listener.EventConn) error {
 		p, _ := c.Next(-1)
 		if p[0] == 'h' {
@@ -173,6 +175,9 @@ func TestFloodingConnectionsDoNotStarveOthers(t *testing.T) {
 	}
 	address := serveEventsOn(t, s, 1)
 	hold, a, b, c := dialTo(t, address), dialTo(t, address), dialTo(t, address), dialTo(t, address)
+	for range 4 {
+		await(t, opened, "OnOpen")
+	}
 	io.WriteString(hold, "h")
 	await(t, held, "held loop")
 	a.Write(bytes.Repeat([]byte("a"), flood))

@@ -117,25 +117,23 @@ func (c *EventConn) send() (why uint32, err error) {
 	defer c.mu.Unlock()
 	s, m := c.home.server, c.more.Load()
 	m.watching = false
-	if len(m.out) > 0 {
-		var n int
-		n, err = c.fd.TryWrite(m.out[m.off:])
+	if m.out != nil {
+		n, err := c.fd.TryWrite(m.out[m.off:])
 		m.off += n
 		s.pending.Add(-int64(n))
 		if n > 0 {
 			c.expect(m)
 		}
-		if m.off == len(m.out) {
-			m.out, m.off = nil, 0
-		} else {
-			if err != moorrt.ErrAgain {
-				return 0, err
-			}
-			if err = c.fd.WatchWrite(&m.watch); err != nil {
-				return 0, err
-			}
-			m.watching = true
+		if err == moorrt.ErrAgain {
+			err = c.fd.WatchWrite(&m.watch)
+			m.watching = err == nil
 		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	if m.off == len(m.out) {
+		m.out, m.off = nil, 0
 	}
 	if m.over && len(m.out)-m.off <= s.LowWater {
 		m.over = false

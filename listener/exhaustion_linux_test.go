@@ -44,14 +44,6 @@ func TestOutOfDescriptors(t *testing.T) {
 	}
 }
 
-// logLines is an io.Writer that passes on each line that log writes.
-type logLines chan string
-
-func (l logLines) Write(p []byte) (int, error) {
-	l <- string(p)
-	return len(p), nil
-}
-
 // limitFor returns the limit that leaves room for so many more descriptors.
 func limitFor(t *testing.T, room int) uint64 {
 	t.Helper()
