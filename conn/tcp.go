@@ -2,7 +2,6 @@ package conn
 
 import (
 	"context"
-	"io"
 	"net"
 	"runtime"
 	"syscall"
@@ -33,36 +32,6 @@ func (c *TCPConn) FD() *netfd.FD { return c.fd }
 func DialTCP(network string, laddr, raddr *net.TCPAddr) (*TCPConn, error) {
 	return new(Dialer).dialTCPAddr(context.Background(), network, laddr, raddr)
 }
-
-// ReadFrom implements io.ReaderFrom: it copies r until its end into the
-// connection.
-func (c *TCPConn) ReadFrom(r io.Reader) (int64, error) {
-	if !c.ok() {
-		return 0, syscall.EINVAL
-	}
-	n, err := io.Copy(onlyWriter{c}, r)
-	if err != nil && err != io.EOF {
-		err = c.fail("readfrom", err)
-	}
-	return n, err
-}
-
-// WriteTo implements io.WriterTo: it copies the connection until its end into
-// w.
-func (c *TCPConn) WriteTo(w io.Writer) (int64, error) {
-	if !c.ok() {
-		return 0, syscall.EINVAL
-	}
-	n, err := io.Copy(w, onlyReader{c})
-	if err != nil && err != io.EOF {
-		err = c.fail("writeto", err)
-	}
-	return n, err
-}
-
-// onlyWriter and onlyReader hide the methods that io.Copy would call again.
-type onlyWriter struct{ io.Writer }
-type onlyReader struct{ io.Reader }
 
 // CloseRead shuts down the reading side: later reads return io.EOF.
 func (c *TCPConn) CloseRead() error {

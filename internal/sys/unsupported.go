@@ -43,6 +43,7 @@ func Accept(int, *RawAddr) (int, syscall.Errno)       { return -1, syscall.EINVA
 func ReadShared(int, []byte) (int, syscall.Errno)     { return 0, syscall.EINVAL }
 func WriteShared(int, []byte) (int, syscall.Errno)    { return 0, syscall.EINVAL }
 func AcceptShared(int, *RawAddr) (int, syscall.Errno) { return -1, syscall.EINVAL }
+func Writev(int, [][]byte) (int, syscall.Errno)       { return 0, syscall.EINVAL }
 func Close(int) error                                 { return errors.ErrUnsupported }
 func SocketError(int) (syscall.Errno, error)          { return 0, errors.ErrUnsupported }
 func ShortReadMeansDrained(int) bool                  { return false }

@@ -1,0 +1,114 @@
+package conn
+
+import (
+	"io"
+	"math"
+	"net"
+	"os"
+	"reflect"
+	"runtime"
+	"syscall"
+
+	"github.com/moor-net/moor/internal/netfd"
+)
+
+// sendFile copies up to limit bytes of a file into the connection.
+func (c *TCPConn) sendFile(src io.Reader, limit int64) (n int64, handled bool, err error) {
+	// Not *os.File alone: io.Copy may come with one whose WriteTo it hides.
+	f, ok := src.(syscall.Conn)
+	if !ok {
+		return 0, false, nil
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, false, nil
+	}
+	if limit == math.MaxInt64 {
+		limit = 0
+	}
+	rawErr := raw.Read(func(fd uintptr) bool {
+		n, handled, err = c.fd.SendFile(fd, limit)
+		return true
+	})
+	if rawErr != nil {
+		err = rawErr
+	}
+	return n, handled, err
+}
+
+// spliceFrom copies up to limit bytes of a stream into the connection.
+func (c *TCPConn) spliceFrom(src io.Reader, limit int64) (n int64, handled bool, err error) {
+	var from netfd.Source
+	switch src := src.(type) {
+	case *TCPConn:
+		if src.ok() {
+			from = src.fd
+		}
+	case readerOf:
+		from = src.c.fd
+	case *UnixConn:
+		if src.ok() && src.fd.Network() == "unix" {
+			from = src.fd
+		}
+	case syscall.Conn:
+		// Only types that are known to read what their socket reads. Package
+		// net has some of its own behind io.Copy.
+		if !isStds(src) {
+			return 0, false, nil
+		}
+		if end, ok := netfd.FromStd(src); ok {
+			from = end
+		}
+	}
+	if from == nil {
+		return 0, false, nil
+	}
+	n, handled, err = netfd.Splice(c.fd, from, limit, onlyWriter{c})
+	runtime.KeepAlive(src)
+	return n, handled, err
+}
+
+func isStds(v any) bool {
+	t := reflect.TypeOf(v)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == "net"
+}
+
+// spliceTo copies the connection until its end into a stream or file. To a
+// *TCPConn the ordinary way leads through its ReadFrom.
+func (c *TCPConn) spliceTo(w io.Writer) (n int64, handled bool, err error) {
+	var to netfd.Sink
+	form := func(err error) error { return err }
+	switch w := w.(type) {
+	case *UnixConn:
+		if w.ok() && w.fd.Network() == "unix" {
+			to = w.fd
+		}
+	case *net.TCPConn:
+		if end, ok := netfd.FromStd(w); ok {
+			to = end
+		}
+	case *net.UnixConn:
+		if end, ok := netfd.FromStd(w); ok {
+			to = end
+		}
+	case *os.File:
+		if end, ok := netfd.FromRegular(w); ok {
+			to = end
+			form = func(err error) error {
+				if err != nil {
+					err = &os.PathError{Op: "write", Path: w.Name(), Err: err}
+				}
+				return err
+			}
+		}
+	}
+	if to == nil {
+		return 0, false, nil
+	}
+	n, handled, err = netfd.Splice(to, c.fd, math.MaxInt64, w)
+	runtime.KeepAlive(w)
+	return n, handled, form(err)
+}

@@ -1,0 +1,643 @@
+package conn_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moor-net/moor/conn"
+)
+
+// randomBytes returns n bytes that no two places of share a pattern.
+func randomBytes(n int) []byte {
+	r := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)})
+	b := make([]byte, n)
+	r.Read(b)
+	return b
+}
+
+// fileWith returns a file with these contents, at its beginning.
+func fileWith(t testing.TB, data []byte) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return open(os.OpenFile(path, os.O_RDWR, 0))(t)
+}
+
+// streamPair returns both ends of a stream on the stack of each.
+func streamPair(t testing.TB, network string, dialled, accepted stack) (net.Conn, net.Conn) {
+	t.Helper()
+	address := "127.0.0.1:0"
+	if network != "tcp" {
+		address = filepath.Join(directory(t), "s")
+	}
+	ln := open(accepted.listen(network, address))(t)
+	defer ln.Close()
+	c := open(dialled.dial(network, ln.Addr().String()))(t)
+	a := open(ln.Accept())(t)
+	for _, c := range []net.Conn{c, a} {
+		c.SetDeadline(time.Now().Add(30 * time.Second))
+	}
+	return c, a
+}
+
+// received returns a function that waits for what c received until its end.
+func received(c io.Reader) func(t testing.TB) []byte {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := io.ReadAll(c)
+		done <- result{data, err}
+	}()
+	return func(t testing.TB) []byte {
+		t.Helper()
+		r := <-done
+		if r.err != nil {
+			t.Errorf("after %d bytes: %v", len(r.data), r.err)
+		}
+		return r.data
+	}
+}
+
+func wantBytes(t testing.TB, what string, got, want []byte) {
+	t.Helper()
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: %d bytes came, want %d; equal up to %d", what, len(got), len(want), commonPrefix(got, want))
+	}
+}
+
+func commonPrefix(a, b []byte) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// Every way of sending a file: all of it, a part, from its offset on, more than
+// there is, nothing.
+func TestSendFileContents(t *testing.T) {
+	data := randomBytes(5<<20 + 123)
+	for name, test := range map[string]struct {
+		offset int64
+		copy   func(dst io.Writer, f *os.File) (int64, error)
+		want   []byte
+		left   int64 // offset afterwards
+	}{
+		"all":         {0, func(dst io.Writer, f *os.File) (int64, error) { return io.Copy(dst, f) }, data, int64(len(data))},
+		"ReadFrom":    {0, func(dst io.Writer, f *os.File) (int64, error) { return dst.(io.ReaderFrom).ReadFrom(f) }, data, int64(len(data))},
+		"from offset": {1000, func(dst io.Writer, f *os.File) (int64, error) { return io.Copy(dst, f) }, data[1000:], int64(len(data))},
+		"part":        {1000, func(dst io.Writer, f *os.File) (int64, error) { return io.CopyN(dst, f, 70000) }, data[1000:71000], 71000},
+		"parts": {0, func(dst io.Writer, f *os.File) (n int64, err error) {
+			for range 3 {
+				m, err := io.CopyN(dst, f, 3)
+				if n += m; err != nil {
+					return n, err
+				}
+			}
+			return n, nil
+		}, data[:9], 9},
+		"more than there is": {5 << 20, func(dst io.Writer, f *os.File) (int64, error) {
+			l := &io.LimitedReader{R: f, N: 1000}
+			n, err := io.Copy(dst, l)
+			if l.N != 1000-123 {
+				err = fmt.Errorf("the limit is %d afterwards", l.N)
+			}
+			return n, err
+		}, data[5<<20:], int64(len(data))},
+		"nothing":    {7, func(dst io.Writer, f *os.File) (int64, error) { return io.Copy(dst, io.LimitReader(f, 0)) }, nil, 7},
+		"at the end": {int64(len(data)), func(dst io.Writer, f *os.File) (int64, error) { return io.Copy(dst, f) }, nil, int64(len(data))},
+	} {
+		c, peer := streamPair(t, "tcp", ours, std)
+		got := received(peer)
+		f := fileWith(t, data)
+		f.Seek(test.offset, io.SeekStart)
+		n, err := test.copy(c, f)
+		if n != int64(len(test.want)) || err != nil {
+			t.Errorf("%s: copied %d, %v; want %d", name, n, err, len(test.want))
+		}
+		if at, _ := f.Seek(0, io.SeekCurrent); at != test.left {
+			t.Errorf("%s: offset %d afterwards, want %d", name, at, test.left)
+		}
+		c.Close()
+		wantBytes(t, name, got(t), test.want)
+	}
+}
+
+// What the system can't send is copied in the ordinary way.
+func TestReadFromWhatIsNoRegularFile(t *testing.T) {
+	data := randomBytes(300 << 10)
+	sources := map[string]func() io.Reader{
+		"pipe": func() io.Reader {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() { w.Write(data); w.Close() }()
+			return r
+		},
+		"limited pipe": func() io.Reader {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { w.Close() })
+			go w.Write(data)
+			return io.LimitReader(r, int64(len(data)))
+		},
+		"bytes":         func() io.Reader { return bytes.NewReader(data) },
+		"only a Reader": func() io.Reader { return struct{ io.Reader }{bytes.NewReader(data)} },
+		"net.Pipe": func() io.Reader {
+			r, w := net.Pipe()
+			go func() { w.Write(data); w.Close() }()
+			return r
+		},
+		"a user's type around a connection": func() io.Reader {
+			c, peer := streamPair(t, "tcp", std, std)
+			go func() { peer.Write(make([]byte, len(data))); peer.(*net.TCPConn).CloseWrite() }()
+			return replaced{c.(syscall.Conn), struct{ io.Reader }{bytes.NewReader(data)}}
+		},
+		"unixpacket": func() io.Reader {
+			a, b := unixPair(t, ours, "unixpacket")
+			a.SetReadDeadline(time.Now().Add(30 * time.Second))
+			go func() {
+				for rest := data; len(rest) > 0; rest = rest[1<<10:] {
+					b.Write(rest[:1<<10])
+				}
+				b.Close()
+			}()
+			return a
+		},
+		"buffers": func() io.Reader {
+			return &net.Buffers{data[:10], data[10:10], data[10:100000], data[100000:]}
+		},
+	}
+	for name, source := range sources {
+		for _, how := range []string{"Copy", "ReadFrom"} {
+			c, peer := streamPair(t, "tcp", ours, std)
+			got := received(peer)
+			var n int64
+			var err error
+			if how == "Copy" {
+				n, err = io.Copy(c, source())
+			} else {
+				n, err = c.(io.ReaderFrom).ReadFrom(source())
+			}
+			if n != int64(len(data)) || err != nil {
+				t.Errorf("%s %s: copied %d, %v", name, how, n, err)
+			}
+			c.Close()
+			wantBytes(t, name, got(t), data)
+		}
+	}
+}
+
+// replaced is a connection whose Read is another's: what is on its socket is
+// not to be copied.
+type replaced struct {
+	syscall.Conn
+	io.Reader
+}
+
+// A transfer ends with std's errors.
+func TestCopyErrorsAreStds(t *testing.T) {
+	same(t, func(t *testing.T, s stack, tr *transcript) {
+		kinds := map[string]func() io.Reader{
+			"file":   func() io.Reader { return fileWith(t, make([]byte, 64<<20)) },
+			"stream": func() io.Reader { c, _ := endless(t, s); return c },
+		}
+		for _, kind := range sortedKeys(kinds) {
+			source := kinds[kind]
+			type scenario struct {
+				name string
+				c    net.Conn
+				r    io.Reader
+			}
+			fresh := func() net.Conn { c, _ := streamPair(t, "tcp", s, std); return c }
+			closed := fresh()
+			closed.Close()
+			expired := fresh()
+			expired.SetWriteDeadline(past)
+			late := fresh()
+			for _, sc := range []scenario{{"closed", closed, source()}, {"expired", expired, source()}, {"late", late, source()}} {
+				tr.names = nil
+				rename := []string{sc.c.LocalAddr().String(), "LOCAL", sc.c.RemoteAddr().String(), "REMOTE"}
+				if c, ok := sc.r.(net.Conn); ok {
+					rename = append(rename, c.LocalAddr().String(), "SOURCE", c.RemoteAddr().String(), "FAR")
+				}
+				tr.rename(rename...)
+				if sc.name == "late" {
+					sc.c.SetWriteDeadline(time.Now().Add(30 * time.Millisecond))
+				}
+				n, err := sc.c.(io.ReaderFrom).ReadFrom(sc.r)
+				tr.add("%s %s: any %v, %v", kind, sc.name, n > 0, err)
+			}
+		}
+		// The source fails.
+		for _, how := range []string{"closed", "expired", "late", "reset"} {
+			src, far := streamPair(t, "tcp", s, std)
+			dst, _ := streamPair(t, "tcp", s, std)
+			tr.rename(src.LocalAddr().String(), "SOURCE", src.RemoteAddr().String(), "FAR",
+				dst.LocalAddr().String(), "LOCAL", dst.RemoteAddr().String(), "REMOTE")
+			far.Write([]byte("data"))
+			switch how {
+			case "closed":
+				src.Close()
+			case "expired":
+				src.SetReadDeadline(past)
+			case "late":
+				src.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
+			case "reset":
+				src.Read(make([]byte, 4))
+				far.(*net.TCPConn).SetLinger(0)
+				far.Close()
+			}
+			n, err := dst.(io.ReaderFrom).ReadFrom(src)
+			tr.add("source %s: %d, %v", how, n, err)
+			n, err = io.Copy(dst, src)
+			tr.add("source %s: Copy %d, %v", how, n, err)
+		}
+		// A file takes nothing.
+		path := filepath.Join(directory(t), "file")
+		os.WriteFile(path, nil, 0o600)
+		closed := open(os.Create(path))(t)
+		closed.Close()
+		for _, f := range []*os.File{closed, open(os.Open(path))(t)} {
+			src, far := streamPair(t, "tcp", s, std)
+			tr.rename(src.LocalAddr().String(), "SOURCE", src.RemoteAddr().String(), "FAR", path, "FILE")
+			far.Write([]byte("data"))
+			n, err := io.Copy(f, src)
+			tr.add("to a file: %d, %v", n, err)
+		}
+	})
+}
+
+// endless returns a connection of the stack whose other end writes zeros until
+// that fails.
+func endless(t testing.TB, s stack) (c, far net.Conn) {
+	c, far = streamPair(t, "tcp", s, std)
+	go func() {
+		for buf := make([]byte, 64<<10); ; {
+			if _, err := far.Write(buf); err != nil {
+				return
+			}
+		}
+	}()
+	return c, far
+}
+
+// A closed peer ends a transfer in progress.
+func TestCopyToAClosedPeerEnds(t *testing.T) {
+	for name, source := range map[string]func() io.Reader{
+		"file":   func() io.Reader { return fileWith(t, make([]byte, 256<<20)) },
+		"stream": func() io.Reader { c, _ := endless(t, ours); return c },
+	} {
+		c, peer := streamPair(t, "tcp", ours, std)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(c, source())
+			ended <- err
+		}()
+		io.ReadFull(peer, make([]byte, 1<<20))
+		peer.Close()
+		select {
+		case err := <-ended:
+			var op *net.OpError
+			if !errors.As(err, &op) || !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%s: the transfer does not end", name)
+		}
+	}
+}
+
+// Close ends a transfer that waits for space, and one that waits for data.
+func TestCloseEndsATransfer(t *testing.T) {
+	c, _ := streamPair(t, "tcp", ours, std)
+	src, _ := streamPair(t, "tcp", ours, std)
+	full, _ := streamPair(t, "tcp", ours, std)
+	for name, test := range map[string]struct {
+		dst net.Conn
+		r   io.Reader
+		end net.Conn
+	}{
+		"for data":  {c, src, src},
+		"for space": {full, fileWith(t, make([]byte, 64<<20)), full},
+	} {
+		ended := make(chan error, 1)
+		go func() { _, err := io.Copy(test.dst, test.r); ended <- err }()
+		select {
+		case err := <-ended:
+			t.Errorf("waiting %s: ended with %v", name, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		test.end.Close()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("waiting %s: %v", name, err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("waiting %s: Close does not end the transfer", name)
+		}
+	}
+}
+
+// All pairs of streams between which io.Copy is to work, ours and std's.
+func TestSpliceContents(t *testing.T) {
+	data := randomBytes(3<<20 + 77)
+	type end struct {
+		network string
+		s       stack
+	}
+	ends := []end{{"tcp", ours}, {"tcp", std}, {"unix", ours}, {"unix", std}}
+	for _, in := range ends {
+		for _, out := range ends {
+			if in.s.name == "std" && out.s.name == "std" {
+				continue
+			}
+			for _, limit := range []int64{-1, 0, 10, 1 << 20, int64(len(data)), int64(len(data)) + 10} {
+				name := fmt.Sprintf("%s %s to %s %s, limit %d", in.s.name, in.network, out.s.name, out.network, limit)
+				src, from := streamPair(t, in.network, in.s, std)
+				dst, to := streamPair(t, out.network, out.s, std)
+				got := received(to)
+				go func() {
+					for rest := data; len(rest) > 0; {
+						n := min(len(rest), 1+rand.IntN(200<<10))
+						from.Write(rest[:n])
+						rest = rest[n:]
+					}
+					from.(interface{ CloseWrite() error }).CloseWrite()
+				}()
+				var n int64
+				var err error
+				want := data
+				if limit < 0 {
+					n, err = io.Copy(dst, src)
+				} else {
+					want = data[:min(limit, int64(len(data)))]
+					l := &io.LimitedReader{R: src, N: limit}
+					n, err = io.Copy(dst, l)
+					if l.N != limit-int64(len(want)) {
+						t.Errorf("%s: the limit is %d afterwards", name, l.N)
+					}
+				}
+				if n != int64(len(want)) || err != nil {
+					t.Errorf("%s: copied %d, %v; want %d", name, n, err, len(want))
+				}
+				dst.Close()
+				wantBytes(t, name, got(t), want)
+				// What was not copied is still there to read.
+				rest, err := io.ReadAll(src)
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				wantBytes(t, name+", the rest", rest, data[len(want):])
+				for _, c := range []net.Conn{src, from, dst, to} {
+					c.Close()
+				}
+			}
+		}
+	}
+}
+
+// A file takes a stream from its offset on; one for appending, and one that is
+// no regular file, in the ordinary way.
+func TestCopyIntoAFile(t *testing.T) {
+	data := randomBytes(1<<20 + 5)
+	for name, test := range map[string]struct {
+		before string
+		flags  int
+		offset int64
+		want   func() []byte
+	}{
+		"empty":         {"", 0, 0, func() []byte { return data }},
+		"at its offset": {"0123456789", 0, 5, func() []byte { return append([]byte("01234"), data...) }},
+		"appending":     {"0123456789", os.O_APPEND, 0, func() []byte { return append([]byte("0123456789"), data...) }},
+	} {
+		path := filepath.Join(t.TempDir(), "file")
+		os.WriteFile(path, []byte(test.before), 0o600)
+		f := open(os.OpenFile(path, os.O_RDWR|test.flags, 0))(t)
+		f.Seek(test.offset, io.SeekStart)
+		c, peer := streamPair(t, "tcp", ours, std)
+		go func() { peer.Write(data); peer.Close() }()
+		if n, err := io.Copy(f, c); n != int64(len(data)) || err != nil {
+			t.Errorf("%s: copied %d, %v", name, n, err)
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantBytes(t, name, got, test.want())
+		// The offset moved along.
+		f.Write([]byte("end"))
+		got, _ = os.ReadFile(path)
+		wantBytes(t, name+", then written to", got, append(test.want(), "end"...))
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, peer := streamPair(t, "tcp", ours, std)
+	go func() { peer.Write(data); peer.Close() }()
+	got := received(r)
+	if n, err := io.Copy(w, c); n != int64(len(data)) || err != nil {
+		t.Errorf("pipe: copied %d, %v", n, err)
+	}
+	w.Close()
+	wantBytes(t, "pipe", got(t), data)
+}
+
+// A proxy copies both ways, passes each side's end on, and the other direction
+// goes on.
+func TestProxyPassesHalfClosesOn(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		client, front := streamPair(t, "tcp", std, ours)
+		back, server := streamPair(t, network, ours, std)
+		var wg sync.WaitGroup
+		relay := func(dst, src net.Conn) {
+			if _, err := io.Copy(dst, src); err != nil {
+				t.Errorf("%s: %v", network, err)
+			}
+			dst.(interface{ CloseWrite() error }).CloseWrite()
+		}
+		wg.Go(func() { relay(back, front) })
+		wg.Go(func() { relay(front, back) })
+		request, answer := randomBytes(1<<20), randomBytes(2<<20)
+		go func() {
+			client.Write(request)
+			client.(*net.TCPConn).CloseWrite()
+		}()
+		got, err := io.ReadAll(server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantBytes(t, network+" request", got, request)
+		go func() { // only now, when the request's direction has ended
+			server.Write(answer)
+			server.Close()
+		}()
+		got, err = io.ReadAll(client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantBytes(t, network+" answer", got, answer)
+		wg.Wait()
+	}
+}
+
+// Transfers that are broken off leave no descriptors behind.
+func TestTransfersLeaveNoDescriptors(t *testing.T) {
+	count := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	before := count()
+	const rounds = 50
+	for range rounds {
+		src, _ := endless(t, ours)
+		dst, peer := streamPair(t, "tcp", ours, std)
+		done := make(chan struct{})
+		go func() { io.Copy(dst, src); close(done) }()
+		io.ReadFull(peer, make([]byte, 100<<10))
+		dst.Close()
+		<-done
+		src.Close()
+		peer.Close()
+	}
+	// Some pipes are kept for the next transfers, none that has data in it; std's
+	// ends of the streams are closed with the test.
+	if n := count() - before; n > rounds+20 {
+		t.Errorf("%d descriptors more than before", n)
+	}
+}
+
+// transfers are what TestTransfersStayInTheKernel counts the system calls of.
+// Each moves transferSize bytes.
+var transfers = map[string]struct {
+	run   func(t *testing.T, data []byte)
+	calls map[string][2]int // at least and at most
+}{
+	"file": {func(t *testing.T, data []byte) {
+		c, peer := streamPair(t, "tcp", ours, std)
+		move(t, c, fileWith(t, data), c, peer)
+	}, map[string][2]int{"sendfile": {1, 200}, "splice": {0, 0}}},
+	"limited file": {func(t *testing.T, data []byte) {
+		c, peer := streamPair(t, "tcp", ours, std)
+		move(t, c, io.LimitReader(fileWith(t, append(data, 1, 2, 3)), int64(len(data))), c, peer)
+	}, map[string][2]int{"sendfile": {1, 200}}},
+	"tcp to tcp":      {func(t *testing.T, data []byte) { relayed(t, data, "tcp", ours, "tcp", ours) }, map[string][2]int{"splice": {4, 10000}}},
+	"std tcp to tcp":  {func(t *testing.T, data []byte) { relayed(t, data, "tcp", std, "tcp", ours) }, map[string][2]int{"splice": {4, 10000}}},
+	"tcp to std tcp":  {func(t *testing.T, data []byte) { relayed(t, data, "tcp", ours, "tcp", std) }, map[string][2]int{"splice": {4, 10000}}},
+	"unix to tcp":     {func(t *testing.T, data []byte) { relayed(t, data, "unix", ours, "tcp", ours) }, map[string][2]int{"splice": {4, 10000}}},
+	"std unix to tcp": {func(t *testing.T, data []byte) { relayed(t, data, "unix", std, "tcp", ours) }, map[string][2]int{"splice": {4, 10000}}},
+	"tcp to unix":     {func(t *testing.T, data []byte) { relayed(t, data, "tcp", ours, "unix", ours) }, map[string][2]int{"splice": {4, 10000}}},
+	"tcp to std unix": {func(t *testing.T, data []byte) { relayed(t, data, "tcp", ours, "unix", std) }, map[string][2]int{"splice": {4, 10000}}},
+	"tcp to file": {func(t *testing.T, data []byte) {
+		src, from := streamPair(t, "tcp", ours, std)
+		go func() { from.Write(data); from.Close() }()
+		if n, err := io.Copy(fileWith(t, nil), src); n != int64(len(data)) || err != nil {
+			t.Errorf("copied %d, %v", n, err)
+		}
+	}, map[string][2]int{"splice": {4, 10000}}},
+	"buffers": {func(t *testing.T, data []byte) {
+		c, peer := streamPair(t, "tcp", ours, std)
+		got := received(peer)
+		bufs := make(net.Buffers, 2049)
+		for i := range bufs {
+			bufs[i] = data[i : i+1]
+		}
+		if n, err := c.(*conn.TCPConn).WriteBuffers(&bufs); n != 2049 || err != nil {
+			t.Errorf("wrote %d, %v", n, err)
+		}
+		c.Close()
+		wantBytes(t, "buffers", got(t), data[:2049])
+	}, map[string][2]int{"sendmsg": {3, 3}}},
+}
+
+const transferSize = 8 << 20
+
+// move copies r to c, and wants what comes out at the other end.
+func move(t *testing.T, w io.Writer, r io.Reader, c net.Conn, peer net.Conn) {
+	t.Helper()
+	got := received(peer)
+	if n, err := io.Copy(w, r); n != transferSize || err != nil {
+		t.Errorf("copied %d, %v", n, err)
+	}
+	c.Close()
+	wantBytes(t, "transfer", got(t), randomBytes(transferSize))
+}
+
+func relayed(t *testing.T, data []byte, inNetwork string, in stack, outNetwork string, out stack) {
+	t.Helper()
+	src, from := streamPair(t, inNetwork, in, std)
+	dst, to := streamPair(t, outNetwork, out, std)
+	go func() { from.Write(data); from.Close() }()
+	move(t, dst, src, dst, to)
+}
+
+// The system calls are really made: in a process of its own each transfer is
+// counted by strace.
+func TestTransfersStayInTheKernel(t *testing.T) {
+	if name := os.Getenv("MOOR_TEST_TRANSFER"); name != "" {
+		transfers[name].run(t, randomBytes(transferSize))
+		return
+	}
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("strace is not installed: system calls can't be counted")
+	}
+	for _, name := range sortedKeys(transfers) {
+		out := filepath.Join(t.TempDir(), "calls")
+		cmd := exec.Command(strace, "-f", "-c", "-U", "calls,name", "-o", out, os.Args[0], "-test.run=^TestTransfersStayInTheKernel$")
+		cmd.Env = append(os.Environ(), "MOOR_TEST_TRANSFER="+name)
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, text)
+		}
+		calls := countCalls(t, out)
+		for call, bounds := range transfers[name].calls {
+			if n := calls[call]; n < bounds[0] || n > bounds[1] {
+				t.Errorf("%s: %d calls of %s, want %d to %d", name, n, call, bounds[0], bounds[1])
+			}
+		}
+	}
+}
+
+// countCalls reads what strace counted.
+func countCalls(t *testing.T, path string) map[string]int {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := make(map[string]int)
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) == 2 {
+			if n, err := strconv.Atoi(f[0]); err == nil {
+				calls[f[1]] = n
+			}
+		}
+	}
+	return calls
+}

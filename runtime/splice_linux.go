@@ -1,0 +1,129 @@
+package runtime
+
+import (
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/moor-net/moor/internal/fdmutex"
+	"github.com/moor-net/moor/internal/sys"
+)
+
+// SendFile sends a file, given by its descriptor, from the file's offset on,
+// which moves along: up to limit bytes, or to the end if limit is zero. It
+// reports handled if it sent anything or tried to: otherwise it has changed
+// nothing, and the system can't do it for this kind of file. Errors are
+// *os.SyscallError of sendfile(2).
+func (fd *FD) SendFile(file uintptr, limit int64) (sent int64, handled bool, err error) {
+	if err := fd.begin(fdmutex.Write); err != nil {
+		return 0, false, err
+	}
+	sent, handled, err = fd.sendFile(int(file), limit)
+	fd.end(fdmutex.Write)
+	return sent, handled, err
+}
+
+func (fd *FD) sendFile(file int, limit int64) (sent int64, handled bool, err error) {
+	if err := fd.w.expired(); err != nil {
+		return 0, false, err
+	}
+	for limit == 0 || sent < limit {
+		chunk := int64(maxTransfer)
+		if limit > 0 {
+			chunk = min(chunk, limit-sent)
+		}
+		n, errno := sys.Sendfile(int(fd.sysfd), file, int(chunk))
+		if n > 0 {
+			sent += int64(n)
+			fd.loop.out.Add(uint64(n))
+		}
+		switch errno {
+		case 0:
+			if n == 0 {
+				return sent, true, nil // the end of the file
+			}
+		case syscall.EAGAIN:
+			if err := fd.awaitSpace(); err != nil {
+				return sent, true, err
+			}
+		case syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.EINVAL:
+			return sent, sent > 0, os.NewSyscallError("sendfile", errno)
+		default:
+			return sent, true, os.NewSyscallError("sendfile", errno)
+		}
+	}
+	return sent, true, nil
+}
+
+// SpliceRead moves up to max bytes from the socket into a pipe, given by its
+// writing end, that is empty. It waits until there are any; zero means the end.
+// Errors are *os.SyscallError of splice(2), with EINVAL if the system can't do
+// it for this kind of socket.
+func (fd *FD) SpliceRead(pipe, max int) (int, error) {
+	if err := fd.begin(fdmutex.Read); err != nil {
+		return 0, err
+	}
+	n, err := fd.spliceRead(pipe, max)
+	fd.end(fdmutex.Read)
+	return n, err
+}
+
+func (fd *FD) spliceRead(pipe, max int) (int, error) {
+	if err := fd.r.expired(); err != nil {
+		return 0, err
+	}
+	for {
+		if err := fd.awaitData(); err != nil {
+			return 0, err
+		}
+		// The pipe has room: if this would block it is for lack of data.
+		n, errno := sys.Splice(pipe, int(fd.sysfd), max)
+		if errno == syscall.EAGAIN {
+			continue
+		}
+		fd.r.keep()
+		if errno != 0 {
+			return 0, os.NewSyscallError("splice", errno)
+		}
+		fd.loop.in.Add(uint64(n))
+		return n, nil
+	}
+}
+
+// SpliceWrite moves n bytes from a pipe, given by its reading end, that has as
+// many, to the socket, and returns how many it moved. Errors are
+// *os.SyscallError of splice(2).
+func (fd *FD) SpliceWrite(pipe, n int) (int, error) {
+	if err := fd.begin(fdmutex.Write); err != nil {
+		return 0, err
+	}
+	done, err := fd.spliceWrite(pipe, n)
+	fd.end(fdmutex.Write)
+	return done, err
+}
+
+func (fd *FD) spliceWrite(pipe, n int) (int, error) {
+	if err := fd.w.expired(); err != nil {
+		return 0, err
+	}
+	done := 0
+	for done < n {
+		// The pipe has data: if this would block it is for lack of space.
+		m, errno := sys.Splice(int(fd.sysfd), pipe, n-done)
+		done += m
+		fd.loop.out.Add(uint64(m))
+		switch errno {
+		case 0:
+			if m == 0 {
+				return done, io.ErrUnexpectedEOF
+			}
+		case syscall.EAGAIN:
+			if err := fd.awaitSpace(); err != nil {
+				return done, err
+			}
+		default:
+			return done, os.NewSyscallError("splice", errno)
+		}
+	}
+	return done, nil
+}
