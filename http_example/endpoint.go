@@ -34,7 +34,7 @@ type endpoint struct {
 func (e endpoint) Linked() bool { return slices.Contains(e.Methods, http.MethodGet) }
 
 // endpoints returns the site's endpoints, in the order of the page's list.
-func endpoints(listenerName string, f *feed) []endpoint {
+func endpoints(listenerName string, f *feed, idle *idleClient) []endpoint {
 	return []endpoint{
 		{
 			Path: "/hello", Methods: []string{"GET"},
@@ -63,7 +63,24 @@ func endpoints(listenerName string, f *feed) []endpoint {
 			Curl:    "-N",
 			handler: events(f),
 		},
+		{
+			Path: "/idle/open", Query: "?n=1000", Methods: []string{"POST"},
+			Summary: "Opens idle connections to this server, from itself, up to 5,000, for four minutes.",
+			Curl:    "-X POST",
+			handler: sameOrigin(openIdle(idle)),
+		},
+		{
+			Path: "/idle/close", Methods: []string{"POST"},
+			Summary: "Closes them again.",
+			Curl:    "-X POST",
+			handler: sameOrigin(closeIdle(idle)),
+		},
 	}
+}
+
+// sameOrigin refuses what a page of another site makes a browser send.
+func sameOrigin(next http.Handler) http.Handler {
+	return http.NewCrossOriginProtection().Handler(next)
 }
 
 func hello(listenerName string) http.HandlerFunc {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"net"
+	"net/http"
+	"time"
 
 	"github.com/moor-net/moor/listener"
 	moorrt "github.com/moor-net/moor/runtime"
@@ -17,6 +19,20 @@ func listen(ctx context.Context, addr string, std bool) (net.Listener, error) {
 	}
 	var config listener.ListenConfig
 	return config.Listen(ctx, "tcp", addr)
+}
+
+// grace is how long a connection has to be idle to be parked. Tests are less
+// patient.
+var grace = 5 * time.Second
+
+// park returns the listener that srv is to serve from so that idle connections
+// of ln are parked, and what tells how many there are.
+func park(srv *http.Server, ln net.Listener) (net.Listener, func() int, error) {
+	parking, err := listener.Park(srv, ln, listener.Grace(grace))
+	if err != nil {
+		return nil, nil, err
+	}
+	return parking, parking.(*listener.ParkListener).Parked, nil
 }
 
 // loopReader returns what reads the event loops' figures, or nil on the

@@ -1,10 +1,11 @@
 // Command http_example serves a small site through an unmodified net/http
 // server on this library's listener, and shows on the site's page, live, what
-// the server holds and does: connections, goroutines, heap, requests per
-// second, and the event loops' figures.
+// the server holds and does: connections and how many of them are parked,
+// goroutines, memory, requests per second, and the event loops' figures.
 //
 // With -std the same server runs on the standard library's listener, for
-// comparison. Run it with -h for everything else.
+// comparison, and with -park=false idle connections are not parked. Run it with
+// -h for everything else.
 package main
 
 import (
@@ -75,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, interrupt
 // and until another interrupt comes, and then closes whatever is left.
 func drain(srv *server, stdout, stderr io.Writer, interrupts <-chan os.Signal) int {
 	say(stdout, "draining %s, for %v at most; Ctrl-C stops at once",
-		plural(srv.meter.connections.Load(), "connection"), drainTimeout)
+		plural(srv.connections(), "connection"), drainTimeout)
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
@@ -89,7 +90,7 @@ func drain(srv *server, stdout, stderr io.Writer, interrupts <-chan os.Signal) i
 		err = errors.New("stopped at once")
 	}
 	if err != nil {
-		cut := srv.meter.connections.Load()
+		cut := srv.connections()
 		srv.close()
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("not drained within %v", drainTimeout)

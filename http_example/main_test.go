@@ -7,7 +7,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
+
+func TestMain(m *testing.M) {
+	grace = 200 * time.Millisecond
+	m.Run()
+}
 
 func TestHelp(t *testing.T) {
 	for _, arg := range []string{"-h", "-help", "--help"} {
@@ -34,6 +40,7 @@ func TestStartFailsInOneLine(t *testing.T) {
 	}{
 		{"unknown flag", []string{"-port", "80"}, "-port"},
 		{"bad value", []string{"-std=perhaps"}, `"perhaps"`},
+		{"parking on std", []string{"-std", "-park"}, "-park needs moor's listener"},
 		{"missing value", []string{"-addr"}, "-addr"},
 		{"stray argument", []string{"serve"}, `"serve"`},
 		{"address in use", []string{"-addr", inUse}, inUse},

@@ -6,11 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// meter counts what passes through the server. Counting is one atomic addition
-// per request and per connection state that matters; nobody waits for anybody.
+// meter counts what passes through the server. Counting is one or two atomic
+// additions per request and one per connection's begin and end; nobody waits
+// for anybody, and nothing is kept per connection.
 type meter struct {
-	connections atomic.Int64  // open now
+	connections atomic.Int64  // open now, as far as the server was told of them
+	exchanges   atomic.Int64  // HTTP/1 requests in progress: one per connection
 	requests    atomic.Uint64 // since the start
+	parked      func() int    // connections outside of the server; nil without parking
 }
 
 // track is an http.Server's ConnState hook.
@@ -27,6 +30,24 @@ func (m *meter) track(_ net.Conn, state http.ConnState) {
 func (m *meter) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.requests.Add(1)
+		if r.ProtoMajor == 1 {
+			m.exchanges.Add(1)
+			defer m.exchanges.Add(-1)
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// open returns how many connections are active, which is to say with the
+// server, and how many are parked outside of it. Together they are all that are
+// open.
+//
+// Among the parked are connections that have sent nothing yet, of which the
+// server knows nothing. While there are such, up to as many active ones that
+// are idle are missing.
+func (m *meter) open() (active, parked int64) {
+	if m.parked != nil {
+		parked = int64(m.parked())
+	}
+	return max(m.connections.Load()-parked, m.exchanges.Load()), parked
 }

@@ -25,12 +25,15 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 // pageView is what the page's template is filled in with.
 type pageView struct {
 	Std        bool
+	Parking    bool
 	TLS        bool
 	Protocol   string // of the connection that the page was asked for on
 	GoVersion  string
 	Processors int
 	Endpoints  []endpoint
 	Base       string // the site's address without the last slash
+	LeastIdle  int    // that can be opened in one go
+	MostIdle   int
 }
 
 // newPage returns the handler of the page itself.
@@ -45,12 +48,15 @@ func newPage(opts options, url string, listed []endpoint) (http.Handler, error) 
 		var body bytes.Buffer
 		err := page.Execute(&body, pageView{
 			Std:        opts.std,
+			Parking:    opts.park,
 			TLS:        opts.tls,
 			Protocol:   strings.TrimSuffix(r.Proto, ".0"),
 			GoVersion:  strings.Replace(runtime.Version(), "go", "Go ", 1),
 			Processors: runtime.GOMAXPROCS(0),
 			Endpoints:  listed,
 			Base:       strings.TrimSuffix(baseURL(url, r), "/"),
+			LeastIdle:  leastIdle,
+			MostIdle:   mostIdle,
 		})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

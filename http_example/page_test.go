@@ -20,6 +20,10 @@ func TestPageSaysWhatItRunsOn(t *testing.T) {
 		if !shown.MatchString(body) || !hidden.MatchString(body) {
 			t.Errorf("the page doesn't show the parts for %s alone", want)
 		}
+		parked := strings.Contains(body, `data-parking="true">`) && strings.Contains(body, `data-parking="false" hidden>`)
+		if parked != (want == "moor") {
+			t.Errorf("on %s the page says that idle connections are parked: %v", want, parked)
+		}
 		protocol := "<dd>HTTP/1.1</dd>"
 		if response.TLS != nil {
 			protocol = "<dd>HTTP/2, TLS</dd>"
@@ -34,7 +38,7 @@ func TestPageListsEveryEndpoint(t *testing.T) {
 	t.Parallel()
 	s := startSite(t)
 	_, body := s.get("/")
-	for _, e := range endpoints("", newFeed()) {
+	for _, e := range endpoints("", newFeed(), nil) {
 		if !strings.Contains(body, s.url+e.Path) {
 			t.Errorf("no command for %s", e.Path)
 		}

@@ -14,7 +14,7 @@ func TestSampleRates(t *testing.T) {
 	start := time.Unix(1_000_000, 0)
 	s := newSampler(&m, "moor", func() []loop {
 		return []loop{{Sockets: 3, Turns: turns}, {Events: 5 * turns}}
-	}, start)
+	}, func() int { return 7 }, start)
 
 	for i, step := range []struct {
 		after         time.Duration
@@ -51,6 +51,62 @@ func TestLoopThatIsNewHasARate(t *testing.T) {
 	}
 }
 
+func TestSampleAddsUp(t *testing.T) {
+	for _, test := range []struct {
+		known, exchanges      int64 // what the server was told of
+		parked                int   // -1 without parking
+		wantActive, wantTotal int64
+	}{
+		{known: 0, parked: -1, wantActive: 0, wantTotal: 0},
+		{known: 7, exchanges: 2, parked: -1, wantActive: 7, wantTotal: 7},
+		{known: 7, exchanges: 2, parked: 0, wantActive: 7, wantTotal: 7},
+		{known: 7, exchanges: 2, parked: 5, wantActive: 2, wantTotal: 7},
+		{known: 7, exchanges: 0, parked: 7, wantActive: 0, wantTotal: 7},
+		{known: 7, exchanges: 2, parked: 8, wantActive: 2, wantTotal: 10}, // three have sent nothing yet
+	} {
+		m := &meter{}
+		m.connections.Store(test.known)
+		m.exchanges.Store(test.exchanges)
+		if test.parked >= 0 {
+			m.parked = func() int { return test.parked }
+		}
+		now := time.Unix(1_000_000, 0)
+		got := newSampler(m, "moor", nil, func() int { return 3 }, now).take(now)
+		if got.Active != test.wantActive || got.Connections != test.wantTotal ||
+			got.Parked != int64(max(test.parked, 0)) || got.Parking != (test.parked >= 0) || got.IdleHeld != 3 {
+			t.Errorf("%+v gives %+v", test, got.point)
+		}
+		if got.Connections == 0 {
+			if got.PerConnection != 0 {
+				t.Errorf("%d bytes per connection with none", got.PerConnection)
+			}
+		} else if want := (got.HeapBytes + got.StackBytes) / uint64(got.Connections); got.PerConnection != want || want == 0 {
+			t.Errorf("%d bytes per connection, want %d", got.PerConnection, want)
+		}
+	}
+}
+
+// TestSampleCollectsOnce counts the collections around a change.
+func TestSampleCollectsOnce(t *testing.T) {
+	var m meter
+	now := time.Unix(1_000_000, 0)
+	s := newSampler(&m, "moor", nil, func() int { return 0 }, now)
+	for i, step := range []struct {
+		open  int64
+		sweep bool
+	}{
+		{0, false}, {40, false}, {500, false}, {1000, false}, {1010, true}, {1005, false}, {1005, false},
+		{3, false}, {3, true}, {3, false},
+	} {
+		m.connections.Store(step.open)
+		before := s.swept
+		s.take(now)
+		if swept := s.swept != before; swept != step.sweep {
+			t.Errorf("step %d, %d open: collected %v, want %v", i, step.open, swept, step.sweep)
+		}
+	}
+}
+
 // TestStats pins the names that people's scripts will read.
 func TestStats(t *testing.T) {
 	sites(t, func(t *testing.T, s *testSite) {
@@ -63,10 +119,14 @@ func TestStats(t *testing.T) {
 			t.Fatalf("%v: %s", err, body)
 		}
 		for _, name := range []string{"connections", "goroutines", "heap_bytes", "stack_bytes",
+			"active", "parked", "bytes_per_connection", "idle_held",
 			"requests", "requests_per_second", "uptime_seconds"} {
 			if _, ok := figures[name].(float64); !ok {
 				t.Errorf("%s is %v", name, figures[name])
 			}
+		}
+		if figures["parking"] != (figures["listener"] == "moor") {
+			t.Errorf("parking %v on %v", figures["parking"], figures["listener"])
 		}
 		loops, _ := figures["loops"].([]any)
 		switch figures["listener"] {

@@ -16,6 +16,9 @@ import (
 // sampleInterval is how often the server looks at itself.
 const sampleInterval = time.Second
 
+// idleTimeout is how long the server keeps an idle connection, parked or not.
+const idleTimeout = 5 * time.Minute
+
 // server is an unmodified http.Server on one listener, with the site on it.
 type server struct {
 	http        http.Server
@@ -23,6 +26,7 @@ type server struct {
 	meter       *meter
 	feed        *feed
 	sampler     *sampler
+	idle        *idleClient
 	url         string // where a browser on this machine finds the page
 	fingerprint string // of the certificate, with TLS
 
@@ -55,11 +59,23 @@ func newServer(opts options, ln net.Listener, errorLog io.Writer) (*server, erro
 		name = "std"
 	}
 	now := time.Now()
-	s.sampler = newSampler(s.meter, name, loops, now)
-	if err := s.feed.publish(s.sampler.take(now)); err != nil {
-		return nil, err
+	var config, clientConfig *tls.Config
+	if opts.tls {
+		cert, err := newCertificate(host, now)
+		if err != nil {
+			return nil, err
+		}
+		s.fingerprint = fingerprint(cert)
+		config = &tls.Config{
+			Certificates: []tls.Certificate{cert},
+			NextProtos:   []string{"h2", "http/1.1"},
+		}
+		if clientConfig, err = trusting(cert); err != nil {
+			return nil, err
+		}
 	}
-	site, err := newSite(s.feed, opts, s.url)
+	s.idle = newIdleClient(ln.Addr().String(), clientConfig)
+	site, err := newSite(s.feed, s.idle, opts, s.url)
 	if err != nil {
 		return nil, err
 	}
@@ -67,16 +83,21 @@ func newServer(opts options, ln net.Listener, errorLog io.Writer) (*server, erro
 		Handler:           s.meter.count(site),
 		ConnState:         s.meter.track,
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       5 * time.Minute,
+		IdleTimeout:       idleTimeout,
 		ErrorLog:          log.New(errorLog, "http_example: ", 0),
+		TLSConfig:         config,
 	}
 	if opts.tls {
-		cert, err := newCertificate(host, now)
-		if err != nil {
+		s.listener = tls.NewListener(ln, config)
+	}
+	if opts.park {
+		if s.listener, s.meter.parked, err = park(&s.http, s.listener); err != nil {
 			return nil, err
 		}
-		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
-		s.fingerprint = fingerprint(cert)
+	}
+	s.sampler = newSampler(s.meter, name, loops, s.idle.count, now)
+	if err := s.feed.publish(s.sampler.take(now)); err != nil {
+		return nil, err
 	}
 	s.sampling.Go(s.watch)
 	return s, nil
@@ -98,16 +119,17 @@ func siteURL(host string, addr net.Addr, secure bool) string {
 
 // serve serves until shutdown or close, and then returns nil.
 func (s *server) serve() error {
-	var err error
-	if s.http.TLSConfig != nil {
-		err = s.http.ServeTLS(s.listener, "", "")
-	} else {
-		err = s.http.Serve(s.listener)
-	}
+	err := s.http.Serve(s.listener)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
+}
+
+// connections returns how many are open.
+func (s *server) connections() int64 {
+	active, parked := s.meter.open()
+	return active + parked
 }
 
 // watch publishes a sample every sampleInterval until the server is closed.
@@ -130,6 +152,7 @@ func (s *server) watch() {
 // themselves, and waits until the other requests have ended or ctx has.
 func (s *server) shutdown(ctx context.Context) error {
 	s.feed.endStreams()
+	s.idle.refuse()
 	return s.http.Shutdown(ctx)
 }
 
@@ -137,6 +160,8 @@ func (s *server) shutdown(ctx context.Context) error {
 func (s *server) close() {
 	s.closing.Do(func() { close(s.closed) })
 	s.feed.endStreams()
+	s.idle.refuse()
 	s.http.Close()
+	s.idle.close()
 	s.sampling.Wait()
 }

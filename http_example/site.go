@@ -3,8 +3,8 @@ package main
 import "net/http"
 
 // newSite routes the page, the page's own files and the endpoints.
-func newSite(f *feed, opts options, url string) (http.Handler, error) {
-	listed := endpoints(opts.listenerName(), f)
+func newSite(f *feed, idle *idleClient, opts options, url string) (http.Handler, error) {
+	listed := endpoints(opts.listenerName(), f, idle)
 	page, err := newPage(opts, url, listed)
 	if err != nil {
 		return nil, err

@@ -13,10 +13,11 @@ const margin = { top: 8, right: 10, bottom: 20, left: 8 };
 // Chart draws series into svg, and the values under the pointer, or else a
 // summary, into caption. A series is {field, name, names, mark}: a point's
 // field, what follows its value in words when that is one and when it is not
-// (or always), and the CSS class of its line. format writes a value.
+// (or always), and the CSS class of its line. A point may lack the field. format
+// writes a value. empty is the caption while there are no values.
 export class Chart {
-  constructor(svg, caption, { series, format, base = 10, least = 4 }) {
-    Object.assign(this, { svg, caption, series, format, base, least, points: [], end: "now" });
+  constructor(svg, caption, { series, format, base = 10, least = 4, empty = "" }) {
+    Object.assign(this, { svg, caption, series, format, base, least, empty, points: [], end: "now" });
     this.label = svg.getAttribute("aria-label");
     new ResizeObserver(() => this.draw()).observe(svg);
     svg.addEventListener("pointermove", (e) => this.point(e));
@@ -76,7 +77,7 @@ export class Chart {
   line(series, filled, bottom) {
     const runs = [];
     let before;
-    for (const p of this.points) {
+    for (const p of this.having(series)) {
       if (before === undefined || p.seconds - before > gap) runs.push([]);
       runs.at(-1).push([this.x(p.seconds), this.y(p[series.field])]);
       before = p.seconds;
@@ -97,10 +98,11 @@ export class Chart {
 
   // describe says for those who don't see the chart what it shows.
   describe() {
-    const last = this.points.at(-1);
-    if (!last) return;
-    const parts = this.series.map((s) => `${this.value(s, last[s.field])}, highest ${this.format(this.highest(s))}`);
-    this.svg.setAttribute("aria-label", `${this.label}: ${parts.join("; ")}`);
+    const parts = this.series.filter((s) => this.having(s).length).map((s) => {
+      const last = this.having(s).at(-1);
+      return `${this.value(s, last[s.field])}, highest ${this.format(this.highest(s))}`;
+    });
+    this.svg.setAttribute("aria-label", `${this.label}: ${parts.join("; ") || this.empty}`);
   }
 
   value(series, number) {
@@ -108,7 +110,12 @@ export class Chart {
   }
 
   highest(series) {
-    return Math.max(...this.points.map((p) => p[series.field]));
+    return Math.max(...this.having(series).map((p) => p[series.field]));
+  }
+
+  // having returns the points that have a value for series.
+  having(series) {
+    return this.points.filter((p) => series.field in p);
   }
 
   // point shows the values at the pointer, or the peaks when there is none.
@@ -117,8 +124,8 @@ export class Chart {
     this.cursor?.replaceChildren();
     if (!this.points.length) return;
     if (!event) {
-      const peaks = this.series.map((s) => this.value(s, this.highest(s)));
-      this.caption.textContent = `Highest: ${peaks.join(" · ")}`;
+      const peaks = this.series.filter((s) => this.having(s).length).map((s) => this.value(s, this.highest(s)));
+      this.caption.textContent = peaks.length ? `Highest: ${peaks.join(" · ")}` : this.empty;
       return;
     }
     const at = event.clientX - this.svg.getBoundingClientRect().left;
@@ -126,12 +133,13 @@ export class Chart {
     const near = this.points.reduce((a, b) => (distance(b) < distance(a) ? b : a));
     const x = this.x(near.seconds);
     this.cursor.append(element("line", { class: "cursor", x1: x, x2: x, y1: margin.top, y2: this.y(0) }));
-    for (const s of this.series) {
+    const there = this.series.filter((s) => s.field in near);
+    for (const s of there) {
       this.cursor.append(element("circle", { class: `end ${s.mark}`, cx: x, cy: this.y(near[s.field]), r: 3.5 }));
     }
     const ago = Math.round(this.points.at(-1).seconds - near.seconds);
-    const values = this.series.map((s) => this.value(s, near[s.field]));
-    this.caption.textContent = `${ago ? `−${ago} s` : "Last"}: ${values.join(" · ")}`;
+    const values = there.map((s) => this.value(s, near[s.field])).join(" · ");
+    this.caption.textContent = `${ago ? `−${ago} s` : "Last"}: ${values || this.empty}`;
   }
 }
 

@@ -1,14 +1,19 @@
 import { Chart } from "./chart.js";
 import { Feed } from "./feed.js";
 import { bytes, clock, count, duration, rate } from "./format.js";
+import { closeIdle, openIdle } from "./idle.js";
 import { showLoops } from "./loops.js";
 import { sendTraffic } from "./traffic.js";
 
 const byId = (id) => document.getElementById(id);
 const historyLength = 120;
+const fewest = 100; // connections, for a figure per connection
 
 const formats = {
   connections: count,
+  parked: count,
+  active: count,
+  bytes_per_connection: bytes,
   goroutines: count,
   requests_per_second: rate,
   heap_bytes: bytes,
@@ -20,8 +25,16 @@ const charts = [
     format: count,
     series: [
       { field: "connections", name: "connection", names: "connections", mark: "a" },
+      { field: "parked", name: "parked", mark: "c" },
       { field: "goroutines", name: "goroutine", names: "goroutines", mark: "b" },
     ],
+  }),
+  new Chart(byId("chart-share"), byId("caption-share"), {
+    format: bytes,
+    base: 1024,
+    least: 1024,
+    series: [{ field: "bytes_per_connection", name: "per connection", mark: "a" }],
+    empty: `Shown from ${fewest} connections on.`,
   }),
   new Chart(byId("chart-requests"), byId("caption-requests"), {
     format: rate,
@@ -41,8 +54,17 @@ const charts = [
 let points = [];
 let last; // when the last sample came
 
+// What keeps a button from being pressed: the server is gone, or what it was
+// pressed for goes on, or there is nothing to do.
+let sending = false;
+let opening = false;
+let held = 0; // idle connections of the server's own client
+
+// toPoint returns what the charts draw, without figures that say nothing.
 function toPoint(figures) {
-  return { ...figures, seconds: Date.parse(figures.time) / 1000 };
+  const point = { ...figures, seconds: Date.parse(figures.time) / 1000 };
+  if (figures.connections < fewest) delete point.bytes_per_connection;
+  return point;
 }
 
 function showHistory(history) {
@@ -55,18 +77,21 @@ function showSample(sample) {
   if (points.at(-1)?.seconds !== point.seconds) points = [...points, point].slice(-historyLength);
   for (const chart of charts) chart.show(points);
   for (const [figure, format] of Object.entries(formats)) {
-    document.querySelector(`dd[data-figure="${figure}"]`).textContent = format(sample[figure]);
+    document.querySelector(`dd[data-figure="${figure}"]`).textContent = figure in point ? format(point[figure]) : "–";
   }
   byId("uptime").textContent = duration(sample.uptime_seconds);
   byId("requests").textContent = count(sample.requests);
-  showListener(sample.listener);
+  showListener(sample.listener, sample.parking);
+  held = sample.idle_held;
+  showButtons();
   if (sample.loops) showLoops(byId("loops"), sample.loops);
 }
 
-// showListener follows a server that was started again on the other listener.
-function showListener(listener) {
+// showListener follows a server that was started again with other flags.
+function showListener(listener, parking) {
   byId("listener").textContent = listener === "std" ? "the standard library’s listener" : "moor’s listener";
   for (const part of document.querySelectorAll("[data-only]")) part.hidden = part.dataset.only !== listener;
+  for (const part of document.querySelectorAll("[data-parking]")) part.hidden = part.dataset.parking !== String(parking);
 }
 
 const states = { live: "Live", lost: "Connection lost", stopped: "Server stopped", paused: "Paused" };
@@ -77,7 +102,7 @@ function showState(state) {
   byId("state-text").textContent = states[state];
   const lost = state === "lost" || state === "stopped";
   document.body.classList.toggle("stale", lost);
-  byId("traffic").disabled = lost || sending;
+  showButtons();
   const banner = byId("banner");
   banner.hidden = !lost;
   if (lost) {
@@ -90,17 +115,44 @@ function showState(state) {
   wasLost = lost || (wasLost && state !== "live");
 }
 
-let sending = false;
+function showButtons() {
+  const stale = document.body.classList.contains("stale");
+  byId("traffic").disabled = stale || sending;
+  byId("idle-open").disabled = stale || opening;
+  byId("idle-close").disabled = stale || opening || held === 0;
+  byId("idle-close").textContent = held ? `Close all ${count(held)}` : "Close all";
+}
 
 byId("traffic").addEventListener("click", async () => {
   const result = byId("traffic-result");
   sending = true;
-  byId("traffic").disabled = true;
+  showButtons();
   result.textContent = "Sending…";
   result.textContent = await sendTraffic("/hello", (text) => { result.textContent = text; });
   sending = false;
-  byId("traffic").disabled = document.body.classList.contains("stale");
+  showButtons();
 });
+
+// change runs what opens or closes idle connections, and says what came of it.
+async function change(doing, action) {
+  const result = byId("idle-result");
+  opening = true;
+  showButtons();
+  result.textContent = doing;
+  const outcome = await action();
+  result.textContent = outcome.text;
+  held = outcome.held ?? held;
+  opening = false;
+  showButtons();
+}
+
+byId("idle").addEventListener("submit", (e) => {
+  e.preventDefault();
+  const number = byId("idle-number").valueAsNumber;
+  if (!byId("idle-open").disabled) change(`Opening ${count(number)}…`, () => openIdle(number));
+});
+
+byId("idle-close").addEventListener("click", () => change("Closing…", closeIdle));
 
 // Only a secure context (HTTPS or this machine) may write to the clipboard.
 if (navigator.clipboard) {
