@@ -26,6 +26,11 @@ type ListenConfig struct {
 	// address: the kernel spreads connections over them (SO_REUSEPORT of
 	// socket(7)).
 	ReusePort bool
+	// PerLoop makes Listen on a TCP network open one listening socket for each
+	// loop, all on the same address (SO_REUSEPORT), and return a
+	// *PerLoopListener: the kernel spreads connections over the sockets, and
+	// each belongs to its socket's loop.
+	PerLoop bool
 	// Backlog is the length of the queue of connections that wait for Accept;
 	// the system's maximum when zero.
 	Backlog int
@@ -69,6 +74,9 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	}
 	switch laddr := netfd.First(addrs).(type) {
 	case *net.TCPAddr:
+		if lc.PerLoop {
+			return orNil(lc.listenPerLoop(ctx, n, laddr))
+		}
 		return orNil(lc.listenTCP(ctx, n, laddr))
 	case *net.UnixAddr:
 		return orNil(lc.listenUnix(ctx, n, laddr))
@@ -128,7 +136,10 @@ func (lc *ListenConfig) listenTCP(ctx context.Context, n netfd.Network, laddr *n
 	if err != nil {
 		return nil, failed(n.String(), laddr, err)
 	}
-	opts := lc.options()
+	return listenTCP(ctx, rt, n, laddr, lc.options())
+}
+
+func listenTCP(ctx context.Context, rt *moorrt.Runtime, n netfd.Network, laddr *net.TCPAddr, opts netfd.ListenOptions) (*TCPListener, error) {
 	fd, err := netfd.ListenTCP(ctx, rt, n, netfd.InetOf(laddr), opts)
 	if err != nil {
 		return nil, failed(n.String(), laddr, err)

@@ -75,7 +75,11 @@ func (fd *FD) Init(rt *Runtime, sysfd int, kind Kind) error {
 	}
 	// A Shutdown may find fd before attach is through with it.
 	fd.mu.Ref()
-	if err := rt.pick().attach(fd); err != nil {
+	l := fd.loop
+	if l == nil {
+		l = rt.pick()
+	}
+	if err := l.attach(fd); err != nil {
 		return err
 	}
 	if fd.mu.Unref() {
@@ -84,6 +88,9 @@ func (fd *FD) Init(rt *Runtime, sysfd int, kind Kind) error {
 	}
 	return nil
 }
+
+// Place makes Init give fd to the loop l instead of the least loaded one.
+func (fd *FD) Place(l *Loop) { fd.loop = l }
 
 // Sysfd returns the descriptor's number. It stays valid only as long as the
 // caller knows the FD to be open: RawControl is for everybody else.

@@ -78,6 +78,9 @@ func Default() (*Runtime, error) {
 // Loops returns the number of loops.
 func (rt *Runtime) Loops() int { return len(rt.loops) }
 
+// Loop returns the i'th loop, counting from zero.
+func (rt *Runtime) Loop(i int) *Loop { return rt.loops[i] }
+
 // pick returns the loop with the fewest descriptors.
 func (rt *Runtime) pick() *Loop {
 	start := int(rt.next.Add(1))

@@ -20,6 +20,7 @@ type FD struct {
 	network      Network
 	family       uint8 // the system's number
 	connected    bool  // to a peer that was dialled
+	stay         bool  // a listener whose connections belong to its own loop
 }
 
 // Network returns the name that the socket was made under, for errors.

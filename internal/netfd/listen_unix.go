@@ -50,6 +50,10 @@ func (fd *FD) listen(ctx context.Context, rt *runtime.Runtime, s int, laddr addr
 	if err := unix.Listen(s, backlog); err != nil {
 		return call("listen", err)
 	}
+	if opts.Loop != nil {
+		fd.Place(opts.Loop)
+		fd.stay = true
+	}
 	return fd.Init(rt, s, runtime.Listener)
 }
 

@@ -3,6 +3,8 @@ package netfd
 import (
 	"context"
 	"syscall"
+
+	"github.com/moor-net/moor/runtime"
 )
 
 // Control is what Dialer.ControlContext and ListenConfig.Control come down to:
@@ -17,4 +19,6 @@ type ListenOptions struct {
 	Backlog   int // the system's maximum when zero
 	ReusePort bool
 	KeepAlive KeepAlive // for the connections
+	// Loop is where the listener and its connections belong; any when nil.
+	Loop *runtime.Loop
 }

@@ -97,6 +97,9 @@ func (fd *FD) initAccepted(c *FD, s int, peer sys.Endpoint, rt *runtime.Runtime,
 	if set || !inheritsOptions {
 		setConnOptions(s, ka)
 	}
+	if fd.stay {
+		c.Place(fd.Loop())
+	}
 	if err := c.Init(rt, s, runtime.Stream); err != nil {
 		sys.Close(s)
 		return err
