@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -123,8 +124,18 @@ func runScript(addr string, secure bool, pieces script, settle func()) ([]byte, 
 		}
 	}
 	settle()
-	c.CloseWrite()
+	if !endsByItself(pieces) {
+		c.CloseWrite()
+	}
 	return <-answers, nil
+}
+
+// endsByItself reports whether the server closes after the last request. The
+// client then sends nothing more: what the server has not read resets the
+// connection, and with bad luck the answer is lost, on any listener.
+func endsByItself(pieces script) bool {
+	stream := string(bytes.Join(pieces, nil))
+	return slices.ContainsFunc(exactLast[1:5], func(last string) bool { return strings.HasSuffix(stream, last) })
 }
 
 func (s *exactServers) check(t *testing.T, pieces script) {
