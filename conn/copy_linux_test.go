@@ -533,6 +533,21 @@ func TestTransfersLeaveNoDescriptors(t *testing.T) {
 	}
 }
 
+func TestWriteBuffersAllocatesNothing(t *testing.T) {
+	c, peer := pairOf(t)
+	go io.Copy(io.Discard, peer)
+	bufs := make(net.Buffers, 0, 10)
+	head, body := []byte("head"), make([]byte, 1000)
+	if n := testing.AllocsPerRun(1000, func() {
+		b := append(bufs, head, body)
+		if _, err := c.WriteBuffers(&b); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 1 && !raceDetector { // the slice's header, which the caller's & makes
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // transfers are what TestTransfersStayInTheKernel counts the system calls of.
 // Each moves transferSize bytes.
 var transfers = map[string]struct {
