@@ -5,7 +5,7 @@
 //
 //	go test -race ./...
 //
-// Some tests talk to programs of the system (curl, nginx, redis-server, socat)
-// and are skipped where these are missing. In Debian they are in the packages
-// curl, nginx-light, redis-server and socat.
+// Some tests talk to programs of the system (chromium, curl, nginx,
+// redis-server, socat) and are skipped where these are missing. In Debian they
+// are in the packages chromium, curl, nginx-light, redis-server and socat.
 package integration
