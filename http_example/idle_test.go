@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -51,6 +52,7 @@ func (s *testSite) postIdle(path string) (answer idleAnswer) {
 
 // flagSites runs f with parking, plain and on TLS, without it, and on std.
 func flagSites(t *testing.T, f func(t *testing.T, s *testSite, parking bool)) {
+	t.Parallel()
 	for _, args := range [][]string{nil, {"-park=false"}, {"-std"}, {"-tls"}} {
 		name := strings.Join(args, "")
 		t.Run("flags:"+name, func(t *testing.T) {
@@ -71,9 +73,9 @@ func TestIdleConnections(t *testing.T) {
 			t.Errorf("opening more answers %+v", got)
 		}
 		now := s.until("connections, parked if they can be", func(now sample) bool {
-			return now.Connections >= n+100 && (now.Parked >= n+100) == parking
+			return now.IdleHeld == n+100 && now.Connections >= n+100 && (now.Parked >= n+100) == parking
 		})
-		if now.IdleHeld != n+100 || now.Requests < n+100 || now.Parking != parking {
+		if now.Requests < n+100 || now.Parking != parking {
 			t.Errorf("with connections open: %+v", now)
 		}
 		// The viewer's is active, and maybe another of the test's client.
@@ -261,5 +263,41 @@ func TestIdleOpeningFailsWhole(t *testing.T) {
 		if err := client.open(t.Context(), 100); err == nil || idleStatus(err) != 503 {
 			t.Errorf("nobody listens: %v", err)
 		}
+	}
+}
+
+// TestIdleConnectionsExpire lets a batch's time be over.
+func TestIdleConnectionsExpire(t *testing.T) {
+	t.Parallel()
+	const n = 100
+	gone := make(chan struct{}, 2*n)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "here")
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			gone <- struct{}{}
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := newIdleClient(server.Listener.Addr().String(), nil)
+	defer client.close()
+	for range 2 {
+		if err := client.open(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client.mu.Lock()
+	for batch := range client.batches {
+		batch.expiry.Reset(0)
+		break
+	}
+	client.mu.Unlock()
+	for range n {
+		<-gone
+	}
+	if held := client.count(); held != n {
+		t.Errorf("%d are held when one of two batches of %d is over", held, n)
 	}
 }

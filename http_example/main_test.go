@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"net"
 	"os"
 	"strings"
@@ -12,6 +13,11 @@ import (
 
 func TestMain(m *testing.M) {
 	grace = 200 * time.Millisecond
+	// Most of these tests wait for the next sample, not for a processor. This is
+	// the default; -parallel comes after it.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	m.Run()
 }
 

@@ -128,6 +128,7 @@ func (s *testSite) get(path string) (*http.Response, string) {
 // sites runs f on both listeners, with and without TLS.
 func sites(t *testing.T, f func(t *testing.T, s *testSite)) {
 	t.Helper()
+	t.Parallel()
 	for _, args := range [][]string{nil, {"-std"}, {"-tls"}, {"-std", "-tls"}} {
 		name := "moor"
 		if len(args) > 0 {
