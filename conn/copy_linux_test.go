@@ -589,6 +589,17 @@ var transfers = map[string]struct {
 		c.Close()
 		wantBytes(t, "buffers", got(t), data[:2049])
 	}, map[string][2]int{"sendmsg": {3, 3}}},
+	"datagrams": {func(t *testing.T, data []byte) {
+		in := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
+		out := open(conn.DialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
+		send, read := messages(100, 100), messages(100, 100)
+		if n, err := out.WriteBatch(send, 0); n != 100 || err != nil {
+			t.Errorf("WriteBatch = %d, %v", n, err)
+		}
+		if n, err := in.ReadBatch(read, 0); n != 100 || err != nil {
+			t.Errorf("ReadBatch = %d, %v", n, err)
+		}
+	}, map[string][2]int{"sendmmsg": {1, 1}, "recvmmsg": {1, 1}, "sendto": {0, 0}, "recvfrom": {0, 0}}},
 }
 
 const transferSize = 8 << 20

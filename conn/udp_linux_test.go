@@ -138,3 +138,31 @@ func TestUDPZone(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// The same sender's address is not made again.
+func TestBatchesAllocateNothing(t *testing.T) {
+	in := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
+	out := open(conn.DialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
+	send, read := messages(10, 100), messages(10, 100)
+	if n := testing.AllocsPerRun(200, func() {
+		if _, err := out.WriteBatch(send, 0); err != nil {
+			t.Fatal(err)
+		}
+		for got := 0; got < len(send); {
+			n, err := in.ReadBatch(read, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += n
+		}
+	}); n > 0.1 && !raceDetector {
+		t.Errorf("%v allocations", n)
+	}
+	first := read[0].Addr
+	other := open(conn.DialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
+	other.Write([]byte("x"))
+	in.ReadBatch(read[:1], 0)
+	if read[0].Addr == first || read[0].Addr.String() != other.LocalAddr().String() {
+		t.Errorf("another sender has the address %v, want %v", read[0].Addr, other.LocalAddr())
+	}
+}

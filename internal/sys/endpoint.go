@@ -92,6 +92,12 @@ func (e Endpoint) UDPAddr() *net.UDPAddr {
 	return new(udpAddr).set(e)
 }
 
+// Is reports whether UDPAddr would return an address equal to a.
+func (e Endpoint) Is(a *net.UDPAddr) bool {
+	return a != nil && e.family != 0 && a.Port == int(e.port) &&
+		string(a.IP) == string(e.ip[:e.ipLen()]) && a.Zone == e.Zone()
+}
+
 // HeldTCPAddr returns e as a *net.TCPAddr in an interface that can be pointed
 // to, nil for no address. It allocates once.
 func (e Endpoint) HeldTCPAddr() *net.Addr {

@@ -44,10 +44,26 @@ func ReadShared(int, []byte) (int, syscall.Errno)     { return 0, syscall.EINVAL
 func WriteShared(int, []byte) (int, syscall.Errno)    { return 0, syscall.EINVAL }
 func AcceptShared(int, *RawAddr) (int, syscall.Errno) { return -1, syscall.EINVAL }
 func Writev(int, [][]byte) (int, syscall.Errno)       { return 0, syscall.EINVAL }
-func Close(int) error                                 { return errors.ErrUnsupported }
-func SocketError(int) (syscall.Errno, error)          { return 0, errors.ErrUnsupported }
-func ShortReadMeansDrained(int) bool                  { return false }
-func LocalEndpoint(int) Endpoint                      { return Endpoint{} }
+
+// A Batch is many messages.
+type Batch struct{}
+
+// MaxBatch is the most messages in one call.
+const MaxBatch = 1024
+
+func NewBatch(int, int) *Batch                             { return new(Batch) }
+func (*Batch) Free()                                       {}
+func (*Batch) Add([][]byte, []byte) *RawAddr               { return new(RawAddr) }
+func (*Batch) Len() int                                    { return 0 }
+func (*Batch) Result(int) (n, nn, flags int)               { return 0, 0, 0 }
+func (*Batch) Addr(int) *RawAddr                           { return new(RawAddr) }
+func RecvBatch(int, *Batch, int) (int, syscall.Errno)      { return 0, syscall.EINVAL }
+func SendBatch(int, *Batch, int, int) (int, syscall.Errno) { return 0, syscall.EINVAL }
+
+func Close(int) error                        { return errors.ErrUnsupported }
+func SocketError(int) (syscall.Errno, error) { return 0, errors.ErrUnsupported }
+func ShortReadMeansDrained(int) bool         { return false }
+func LocalEndpoint(int) Endpoint             { return Endpoint{} }
 func EndpointFromIP(family int, ip []byte, port int, zone string) (Endpoint, error) {
 	return Endpoint{}, errors.ErrUnsupported
 }

@@ -1,0 +1,82 @@
+package runtime
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/moor-net/moor/internal/fdmutex"
+	"github.com/moor-net/moor/internal/sys"
+)
+
+// ReadBatch waits until there is a message and receives as many as are there
+// and fit in b, which is not empty. It returns how many. Errors are
+// *os.SyscallError of recvmmsg(2).
+func (fd *FD) ReadBatch(b *sys.Batch, flags int) (int, error) {
+	if err := fd.begin(fdmutex.Read); err != nil {
+		return 0, err
+	}
+	n, err := fd.readBatch(b, flags)
+	fd.end(fdmutex.Read)
+	return n, err
+}
+
+func (fd *FD) readBatch(b *sys.Batch, flags int) (int, error) {
+	if err := fd.r.expired(); err != nil {
+		return 0, err
+	}
+	for {
+		if err := fd.awaitData(); err != nil {
+			return 0, err
+		}
+		n, errno := sys.RecvBatch(int(fd.sysfd), b, flags)
+		if errno == syscall.EAGAIN {
+			continue
+		}
+		fd.r.keep()
+		if errno != 0 {
+			return 0, os.NewSyscallError("recvmmsg", errno)
+		}
+		for i := range n {
+			bytes, _, _ := b.Result(i)
+			fd.loop.in.Add(uint64(bytes))
+		}
+		return n, nil
+	}
+}
+
+// WriteBatch sends all messages of b, in order, waiting for space if need be.
+// It returns how many it sent, and an error, of the next one, if that is less
+// than all. Errors are *os.SyscallError of sendmmsg(2).
+func (fd *FD) WriteBatch(b *sys.Batch, flags int) (int, error) {
+	if err := fd.begin(fdmutex.Write); err != nil {
+		return 0, err
+	}
+	n, err := fd.writeBatch(b, flags)
+	fd.end(fdmutex.Write)
+	return n, err
+}
+
+func (fd *FD) writeBatch(b *sys.Batch, flags int) (int, error) {
+	if err := fd.w.expired(); err != nil {
+		return 0, err
+	}
+	sent := 0
+	for sent < b.Len() {
+		n, errno := sys.SendBatch(int(fd.sysfd), b, sent, flags)
+		for range n {
+			bytes, _, _ := b.Result(sent)
+			fd.loop.out.Add(uint64(bytes))
+			sent++
+		}
+		switch errno {
+		case 0:
+		case syscall.EAGAIN:
+			if err := fd.awaitSpace(); err != nil {
+				return sent, err
+			}
+		default:
+			return sent, os.NewSyscallError("sendmmsg", errno)
+		}
+	}
+	return sent, nil
+}
