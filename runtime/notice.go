@@ -75,7 +75,7 @@ func (fd *FD) CancelRead(n *Notice) bool {
 	switch woken := fd.r.rouse(0); woken {
 	case nil:
 	case &n.job:
-		fd.r.who = nil
+		fd.r.who.Store(nil)
 		fd.end(fdmutex.Read)
 	default:
 		fd.loop.post(woken)
@@ -91,19 +91,19 @@ func (n *Notice) settle() (due bool, err error) {
 	fd, s := n.fd, &n.fd.r
 	for {
 		if n.state.Load() == canceled {
-			s.who = nil
+			s.who.Store(nil)
 			fd.end(fdmutex.Read)
 			return false, nil
 		}
 		if err := fd.ended(s); err != nil {
-			s.who = nil
+			s.who.Store(nil)
 			return true, err
 		}
 		if s.take() {
 			// An event may have been for what an earlier read has had.
 			if sys.Readable(int(fd.sysfd)) {
 				s.keep()
-				s.who = nil
+				s.who.Store(nil)
 				return true, nil
 			}
 			continue

@@ -27,8 +27,8 @@ import "sync/atomic"
 //	         (of the writing side alone) Detach closed the FD: the descriptor
 //	         stays open. The bit is never cleared.
 type side struct {
-	deadline atomic.Int64 // moment on mono's scale, zero for none
-	who      *job         // valid while waiting is set; see waiter.go
+	deadline atomic.Int64        // moment on mono's scale, zero for none
+	who      atomic.Pointer[job] // valid while waiting is set; see waiter.go
 	state    atomic.Uint32
 }
 
@@ -67,18 +67,19 @@ func (s *side) rouse(bits uint32) *job {
 		if old&waiting == 0 {
 			return nil
 		}
-		if w, ok := s.who.to.(*waiter); ok {
-			w.asleep.Done()
+		j := s.who.Load()
+		if w, ok := j.to.(*waiter); ok {
+			w.asleep.Signal()
 			return nil
 		}
-		return s.who
+		return j
 	}
 }
 
 // announce makes j the one who waits, unless the side is ready. After it
 // reported true, the caller checks once more whatever else would end the wait.
 func (s *side) announce(j *job) bool {
-	s.who = j
+	s.who.Store(j)
 	for {
 		old := s.state.Load()
 		if old&ready != 0 {

@@ -7,13 +7,30 @@ import (
 	"testing"
 )
 
-// sleep announces w and waits for a rouse, unless the side is ready.
-func (s *side) sleep(w *waiter) {
-	w.asleep.Add(1)
-	if !s.announce(&w.job) {
-		w.asleep.Done()
-	}
-	w.asleep.Wait()
+// A sleeper is a waiter without an FD: as it falls asleep it does what before
+// does.
+type sleeper struct {
+	waiter
+	before func()
+}
+
+func (w *sleeper) Lock()   {}
+func (w *sleeper) Unlock() { w.before() }
+
+func newSleeper(before func(w *sleeper)) *sleeper {
+	w := new(sleeper)
+	w.before = func() { before(w) }
+	w.job.to, w.asleep.L = &w.waiter, w
+	return w
+}
+
+// sleeper returns one that sleeps until a rouse, unless the side is ready.
+func (s *side) sleeper() *sleeper {
+	return newSleeper(func(w *sleeper) {
+		if !s.announce(&w.job) {
+			w.asleep.Signal()
+		}
+	})
 }
 
 func TestAnnounceIsRefusedWhenReady(t *testing.T) {
@@ -29,31 +46,32 @@ func TestAnnounceIsRefusedWhenReady(t *testing.T) {
 
 func TestRouseBeforeSleepIsNotLost(t *testing.T) {
 	var s side
-	w := waiters.New().(*waiter)
-	for range 1000 {
-		w.asleep.Add(1)
+	w := newSleeper(func(w *sleeper) {
 		if !s.announce(&w.job) {
-			t.Fatal("announce refused")
+			t.Error("announce refused")
 		}
 		s.rouse(0)
+	})
+	for range 1000 {
 		w.asleep.Wait() // would hang
 	}
 }
 
 func TestWithdrawTellsWhetherAWakeIsOnItsWay(t *testing.T) {
 	var s side
-	w := waiters.New().(*waiter)
-	for i := range 1000 {
-		w.asleep.Add(1)
+	i := 0
+	w := newSleeper(func(w *sleeper) {
 		s.announce(&w.job)
 		if i%2 == 0 {
 			s.rouse(0)
 		}
 		if mine := s.withdraw(); mine != (i%2 == 1) {
-			t.Fatalf("withdraw = %v", mine)
+			t.Errorf("withdraw = %v", mine)
 		} else if mine {
-			w.asleep.Done()
+			w.asleep.Signal()
 		}
+	})
+	for ; i < 1000; i++ {
 		w.asleep.Wait()
 		if st := s.state.Load(); st != 0 {
 			t.Fatalf("state %b afterwards", st)
@@ -103,10 +121,10 @@ func TestNoWakeUpIsLost(t *testing.T) {
 			<-taken
 		}
 	})
-	w := waiters.New().(*waiter)
+	w := s.sleeper()
 	for range rounds {
 		for !s.take() {
-			s.sleep(w)
+			w.asleep.Wait()
 		}
 		taken <- struct{}{}
 	}
