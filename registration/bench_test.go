@@ -1,6 +1,8 @@
 package registration_test
 
 import (
+	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -181,5 +183,30 @@ func BenchmarkChannelSendRecv(b *testing.B) {
 	for b.Loop() {
 		c.Send(1)
 		c.Recv()
+	}
+}
+
+// A hundred active registrations among idle ones: the cost of an event must not
+// grow with those.
+func BenchmarkIdle(b *testing.B) {
+	const active = 100
+	for _, idle := range []int{0, 1000, 100000} {
+		b.Run(fmt.Sprint(idle), func(b *testing.B) {
+			p := newPoller(b, active)
+			keep, _ := p.sets(idle, edge)
+			_, sets := p.sets(active, edge)
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				sets[i].Set(R)
+				if i++; i == active {
+					i = 0
+					if n, err := p.Poll.Poll(p.events, -1); err != nil || n != active {
+						b.Fatal(n, err)
+					}
+				}
+			}
+			runtime.KeepAlive(keep)
+		})
 	}
 }
