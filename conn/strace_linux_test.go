@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -96,19 +95,7 @@ func straced(t *testing.T, conns, rounds int) map[string]int {
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	calls := map[string]int{}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) == 2 {
-			if n, err := strconv.Atoi(f[0]); err == nil {
-				calls[f[1]] = n
-			}
-		}
-	}
-	return calls
+	return countCalls(t, out)
 }
 
 // What a request costs is the difference between a run with many and one with
