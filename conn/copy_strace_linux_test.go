@@ -23,6 +23,30 @@ var transfers = map[string]struct {
 		c, peer := streamPair(t, "tcp", ours, std)
 		move(t, c, fileWith(t, data), c, peer)
 	}, map[string][2]int{"sendfile": {1, 200}, "splice": {0, 0}}},
+	"a GiB": {func(t *testing.T, _ []byte) {
+		const size = 1 << 30
+		f, err := os.Create(filepath.Join(t.TempDir(), "sparse"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := f.Truncate(size); err != nil {
+			t.Fatal(err)
+		}
+		c, peer := streamPair(t, "tcp", ours, std)
+		got := make(chan int64)
+		go func() {
+			n, _ := io.CopyBuffer(io.Discard, onlyReader{peer}, make([]byte, 1<<20))
+			got <- n
+		}()
+		if n, err := io.Copy(c, f); n != size || err != nil {
+			t.Errorf("copied %d, %v", n, err)
+		}
+		c.Close()
+		if n := <-got; n != size {
+			t.Errorf("%d bytes arrived", n)
+		}
+	}, map[string][2]int{"sendfile": {1, 1 << 15}, "write": {0, 100}}},
 	"limited file": {func(t *testing.T, data []byte) {
 		c, peer := streamPair(t, "tcp", ours, std)
 		move(t, c, io.LimitReader(fileWith(t, append(data, 1, 2, 3)), int64(len(data))), c, peer)
