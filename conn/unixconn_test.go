@@ -559,3 +559,69 @@ func TestUnixCallsAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+// Who sends datagrams faster than they are read waits for the receiver, whether
+// it was dialled or not, and none is lost.
+func TestUnixgramSendersWaitForTheReceiver(t *testing.T) {
+	const each = 1000
+	dir := directory(t)
+	in := open(conn.ListenUnixgram("unixgram", unixAddr("unixgram", filepath.Join(dir, "in"))))(t)
+	to := in.LocalAddr().(*net.UnixAddr)
+	dialled := open(conn.DialUnix("unixgram", nil, to))(t)
+	bound := open(conn.ListenUnixgram("unixgram", unixAddr("unixgram", filepath.Join(dir, "out"))))(t)
+	var wg sync.WaitGroup
+	for name, send := range map[string]func([]byte) (int, error){
+		"dialled": dialled.Write,
+		"bound":   func(b []byte) (int, error) { return bound.WriteTo(b, to) },
+	} {
+		wg.Go(func() {
+			for i := range each {
+				if _, err := send([]byte(fmt.Sprint(name, i))); err != nil {
+					t.Errorf("%s: after %d: %v", name, i, err)
+					return
+				}
+			}
+		})
+	}
+	in.SetReadDeadline(time.Now().Add(30 * time.Second))
+	next := map[string]int{}
+	buf := make([]byte, 100)
+	for got := range 2 * each {
+		n, err := in.Read(buf)
+		if err != nil {
+			t.Fatalf("after %d: %v", got, err)
+		}
+		name := strings.TrimRight(string(buf[:n]), "0123456789")
+		if want := fmt.Sprint(name, next[name]); string(buf[:n]) != want {
+			t.Fatalf("read %q, want %q", buf[:n], want)
+		}
+		next[name]++
+	}
+	wg.Wait()
+}
+
+// A listener whose queue is full is std's error too: dialling a Unix socket
+// does not wait.
+func TestUnixDialToAFullQueue(t *testing.T) {
+	same(t, func(t *testing.T, s stack, tr *transcript) {
+		path := filepath.Join(directory(t), "s")
+		tr.rename(path, "PATH")
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+		if err := unix.Listen(fd, 0); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			c, err := s.dial("unix", path)
+			tr.add("%v, %v", c == nil, err)
+			if err != nil {
+				return
+			}
+			defer c.Close()
+		}
+	})
+}
