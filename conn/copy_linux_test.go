@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -541,4 +542,38 @@ func TestWriteBuffersAllocatesNothing(t *testing.T) {
 	}); n > 1 && !raceDetector { // the slice's header, which the caller's & makes
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// Without descriptors for a pipe a stream is copied in the ordinary way.
+func TestCopyWithoutDescriptorsForAPipe(t *testing.T) {
+	data := randomBytes(300 << 10)
+	src, from := streamPair(t, "tcp", ours, std)
+	dst, to := streamPair(t, "tcp", ours, std)
+	got := received(to)
+	go func() { from.Write(data); from.Close() }()
+
+	runtime.GC()
+	runtime.GC() // the second takes the pooled pipes
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 3
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	_, openErr := os.Open(os.DevNull)
+	n, err := io.Copy(dst, src)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(openErr, syscall.EMFILE) {
+		t.Errorf("opening a file: %v, want EMFILE", openErr)
+	}
+	if n != int64(len(data)) || err != nil {
+		t.Errorf("copied %d, %v", n, err)
+	}
+	dst.Close()
+	wantBytes(t, "the copy", got(t), data)
 }
