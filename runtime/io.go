@@ -21,6 +21,7 @@ func (fd *FD) Read(p []byte) (int, error) {
 	}
 	n, err := fd.read(p)
 	fd.end(fdmutex.Read)
+	fd.loop.charge(n)
 	return n, err
 }
 
@@ -96,6 +97,7 @@ func (fd *FD) Write(p []byte) (int, error) {
 	}
 	n, err := fd.write(p)
 	fd.end(fdmutex.Write)
+	fd.loop.charge(n)
 	return n, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/moor-net/moor/binding"
 	"github.com/moor-net/moor/internal/mono"
@@ -35,6 +36,9 @@ type Loop struct {
 
 	queue queue // registered with poll under queueToken
 
+	driver
+	batch *netpoll.Events // of the turn
+
 	counters
 }
 
@@ -51,7 +55,7 @@ func newLoop(rt *Runtime, index int) (*Loop, error) {
 		return nil, err
 	}
 	l := &Loop{rt: rt, index: index, poll: poll, done: make(chan struct{}),
-		next: wheel.Never, timer: registration.NewTimer()}
+		next: wheel.Never, timer: registration.NewTimer(), batch: netpoll.NewEvents(eventsPerTurn)}
 	if err := poll.Register(l.timer, timerToken, netpoll.Readable, netpoll.Edge); err != nil {
 		poll.Close()
 		return nil, err
@@ -151,23 +155,26 @@ func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
 	l.mu.Unlock()
 }
 
-// run is the loop's goroutine. It ends when the Poll is closed.
+// run is the loop's driver. It ends when the Poll is closed, or another goroutine
+// has become the driver.
 func (l *Loop) run() {
-	defer close(l.done)
-	defer l.queue.end()
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
-	events := netpoll.NewEvents(eventsPerTurn)
 	for {
-		n, err := l.poll.Poll(events, -1)
+		timeout := time.Duration(-1)
+		if l.ready.first != nil {
+			timeout = 0
+		}
+		n, err := l.poll.Poll(l.batch, timeout)
 		if err != nil {
 			if !errors.Is(err, os.ErrClosed) {
 				// Nobody could ever be woken again.
 				panic("moor: an event loop's poll failed: " + err.Error())
 			}
+			l.end()
 			return
 		}
 		jobs := false
-		for ev := range events.All() {
+		for ev := range l.batch.All() {
 			switch ev.Token() {
 			case timerToken:
 				l.expire()
@@ -191,12 +198,22 @@ func (l *Loop) run() {
 		}
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
+		if !l.runReady() {
+			return
+		}
 		if n > 0 {
 			// Those who were woken run first, and the events that come
 			// meanwhile are fetched together.
 			goruntime.Gosched()
 		}
 	}
+}
+
+// end is the last thing that the last driver does.
+func (l *Loop) end() {
+	l.queue.end()
+	l.dismiss()
+	close(l.done)
 }
 
 // expire wakes the waiters whose deadline has passed.

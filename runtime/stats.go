@@ -22,6 +22,7 @@ type LoopStats struct {
 	Events       uint64 // events it has handled
 	BytesRead    uint64 // bytes read from its descriptors
 	BytesWritten uint64 // bytes written to its descriptors
+	TakeOvers    uint64 // times that a coroutine kept the loop for too long
 }
 
 // Stats are a Runtime's figures at one moment.
@@ -50,6 +51,7 @@ func (rt *Runtime) Stats() Stats {
 			Events:       l.events.Load(),
 			BytesRead:    l.in.Load(),
 			BytesWritten: l.out.Load(),
+			TakeOvers:    l.taken.Load(),
 		}
 	}
 	return s

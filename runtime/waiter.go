@@ -11,7 +11,8 @@ import (
 
 // Who waits on a side is a job: a Notice's or a Watch's, which is run on the
 // loop, or that of a waiter, which is a sleeping goroutine. Idle FDs have none;
-// goroutines take theirs from a pool while they sleep.
+// goroutines take theirs from a pool while they sleep, and a coroutine is a job
+// itself.
 //
 // A waiter sleeps on a condition variable. Unlike a WaitGroup or a Mutex, whose
 // sleepers the runtime keeps in trees that all share, it has a list of its own,
@@ -31,9 +32,13 @@ var waiters = sync.Pool{New: func() any {
 	return w
 }}
 
-// wait puts the caller to sleep until s is ready. It returns the error that
-// ends the wait otherwise. The caller holds the side's lock.
+// wait puts the caller to sleep until s is ready; a coroutine switches back
+// instead. It returns the error that ends the wait otherwise. The caller holds
+// the side's lock.
 func (fd *FD) wait(s *side) error {
+	if co := registered.caller(fd.loop); co != nil && !co.mustBlock() {
+		return co.wait(fd, s)
+	}
 	w := waiters.Get().(*waiter)
 	w.fd, w.side = fd, s
 	var err error
