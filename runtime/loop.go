@@ -206,7 +206,7 @@ func (l *Loop) expire() {
 	defer l.mu.Unlock()
 	l.wheel.Expire(now, func(t *wheel.Timer[*side]) {
 		s := t.Owner
-		if s.state.Load()&waiting == 0 {
+		if s.state.Load()&occupied == 0 {
 			return // the next call that waits arms it again
 		}
 		switch at := s.deadline.Load(); {

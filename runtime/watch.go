@@ -59,10 +59,7 @@ func (fd *FD) watch(s *side, w *Watch) error {
 		}
 		return nil // somebody has noticed too, and Wake is on its way
 	}
-	fd.rearm(s)
-	if at := s.deadline.Load(); at != 0 {
-		fd.arm(s, at)
-	}
+	fd.watched(s)
 	return nil
 }
 
