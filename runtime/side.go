@@ -26,6 +26,10 @@ import "sync/atomic"
 //	detached
 //	         (of the writing side alone) Detach closed the FD: the descriptor
 //	         stays open. The bit is never cleared.
+//	queued   (of the reading side alone) the read lock is held for a Notice that
+//	         is in the loop's queue. Whoever clears the bit has the lock: the
+//	         loop when it comes to the Notice, or Close, which must not wait
+//	         for that.
 type side struct {
 	deadline atomic.Int64        // moment on mono's scale, zero for none
 	who      atomic.Pointer[job] // valid while waiting is set; see waiter.go
@@ -38,6 +42,7 @@ const (
 	pressing   = 1 << 2
 	duplicated = 1 << 3
 	detached   = 1 << 4
+	queued     = 1 << 5
 )
 
 // take reports whether the operation is worth trying, and clears the bit.
