@@ -141,6 +141,7 @@ func (fd *FD) shut() bool {
 func (fd *FD) wakeAll() {
 	fd.post(fd.r.rouse(0))
 	fd.post(fd.w.rouse(0))
+	fd.unlockQueued()
 }
 
 // release is called once, by the last user of a closed FD. The slots go before

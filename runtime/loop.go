@@ -202,8 +202,8 @@ func (l *Loop) run() {
 // expire wakes the waiters whose deadline has passed.
 func (l *Loop) expire() {
 	now := mono.Now()
+	var woken *job // posted below: that may release an FD, which needs l.mu
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.wheel.Expire(now, func(t *wheel.Timer[*side]) {
 		s := t.Owner
 		if s.state.Load()&occupied == 0 {
@@ -213,13 +213,19 @@ func (l *Loop) expire() {
 		case at == 0:
 		case at <= now:
 			if j := s.rouse(0); j != nil {
-				l.post(j)
+				j.next, woken = woken, j
 			}
 		default:
 			l.wheel.Add(t, at)
 		}
 	})
 	l.setTimer(l.wheel.Next())
+	l.mu.Unlock()
+	for woken != nil {
+		j := woken
+		woken = j.next
+		l.post(j)
+	}
 }
 
 // fds returns the FDs that belong to the loop at some moment during the call.

@@ -90,4 +90,9 @@ func (q *queue) end() {
 // called at once.
 func (l *Loop) Post(f func()) { l.queue.post(&job{to: f}) }
 
-func (l *Loop) post(j *job) { l.queue.post(j) }
+func (l *Loop) post(j *job) {
+	if n, ok := j.to.(*Notice); ok {
+		n.enqueue()
+	}
+	l.queue.post(j)
+}

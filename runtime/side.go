@@ -32,6 +32,10 @@ import (
 //	detached
 //	         (of the writing side alone) Detach closed the FD: the descriptor
 //	         stays open. The bit is never cleared.
+//	queued   (of the reading side alone) the read lock is held for a Notice that
+//	         is in the loop's queue. Whoever clears the bit has the lock: the
+//	         loop when it comes to the Notice, or Close, which must not wait
+//	         for that.
 type side struct {
 	deadline atomic.Int64 // moment on mono's scale, zero for none
 	seat     parker.Parker
@@ -46,6 +50,7 @@ const (
 	pressing   = 1 << 3
 	duplicated = 1 << 4
 	detached   = 1 << 5
+	queued     = 1 << 6
 
 	occupied = waiting | asleep // somebody is to be told
 )
