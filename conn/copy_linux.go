@@ -95,7 +95,7 @@ func (c *TCPConn) spliceTo(w io.Writer) (n int64, handled bool, err error) {
 			to = end
 		}
 	case *os.File:
-		if end, ok := netfd.FromRegular(w); ok {
+		if end, ok := netfd.FileSink(w); ok {
 			to = end
 			form = func(err error) error {
 				if err != nil {

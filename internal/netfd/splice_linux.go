@@ -3,7 +3,6 @@ package netfd
 import (
 	"errors"
 	"io"
-	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -130,16 +129,26 @@ func FromStd(c syscall.Conn) (*std, bool) {
 	})
 }
 
-// FromRegular makes an end of Splice of a regular file that is not open for
-// appending, which splice(2) refuses. It reports false for anything else.
-func FromRegular(f *os.File) (*std, bool) {
+// FileSink makes an end of Splice of a regular file that is not open for
+// appending, which splice(2) refuses, or of a pipe that can be waited for. It
+// reports false for anything else.
+func FileSink(f syscall.Conn) (*std, bool) {
 	return endOf(f, func(fd int) bool {
 		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		if err := unix.Fstat(fd, &st); err != nil {
 			return false
 		}
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-		return err == nil && flags&unix.O_APPEND == 0
+		if err != nil {
+			return false
+		}
+		switch st.Mode & unix.S_IFMT {
+		case unix.S_IFREG:
+			return flags&unix.O_APPEND == 0
+		case unix.S_IFIFO:
+			return flags&unix.O_NONBLOCK != 0
+		}
+		return false
 	})
 }
 
