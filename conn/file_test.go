@@ -209,14 +209,29 @@ func TestDeadlinesSurviveABlockingDuplicate(t *testing.T) {
 		}
 	}
 	big := make([]byte, 32<<20)
+	const more = 1 << 30 // than anybody takes
+	sparse := regular()
+	defer sparse.Close()
+	if err := sparse.Truncate(more); err != nil {
+		t.Fatal(err)
+	}
+	src, far := streamPair(t, "tcp", ours, std)
+	go io.Copy(far, io.LimitReader(zeros{}, more))
 	for name, call := range map[string]struct {
 		call        func() error
 		setDeadline func(time.Time) error
 	}{
-		"Read":    {func() error { _, err := c.Read(big); return err }, c.SetReadDeadline},
-		"Write":   {func() error { _, err := c.Write(big); return err }, c.SetWriteDeadline},
-		"Accept":  {func() error { _, err := ln.Accept(); return err }, ln.(*listener.TCPListener).SetDeadline},
-		"ReadUDP": {func() error { _, _, err := udp.ReadFrom(big); return err }, udp.SetReadDeadline},
+		"Read":  {func() error { _, err := c.Read(big); return err }, c.SetReadDeadline},
+		"Write": {func() error { _, err := c.Write(big); return err }, c.SetWriteDeadline},
+		"sendfile": {func() error {
+			sparse.Seek(0, io.SeekStart)
+			_, err := c.(io.ReaderFrom).ReadFrom(sparse)
+			return err
+		}, c.SetWriteDeadline},
+		"splice into it":   {func() error { _, err := c.(io.ReaderFrom).ReadFrom(src); return err }, c.SetWriteDeadline},
+		"splice out of it": {func() error { _, err := c.(io.WriterTo).WriteTo(regular()); return err }, c.SetReadDeadline},
+		"Accept":           {func() error { _, err := ln.Accept(); return err }, ln.(*listener.TCPListener).SetDeadline},
+		"ReadUDP":          {func() error { _, _, err := udp.ReadFrom(big); return err }, udp.SetReadDeadline},
 	} {
 		ended := make(chan error, 1)
 		within := func(d time.Duration) {
@@ -252,6 +267,45 @@ func TestDeadlinesSurviveABlockingDuplicate(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("Close does not end Read")
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// A copy in progress goes on in another way when a duplicate is made blocking.
+func TestTransfersSurviveABlockingDuplicate(t *testing.T) {
+	data := randomBytes(16 << 20)
+	for name, transfer := range map[string]func(t *testing.T, c, peer net.Conn) (got func(testing.TB) []byte){
+		"sendfile": func(t *testing.T, c, peer net.Conn) func(testing.TB) []byte {
+			f := fileWith(t, data)
+			go func() { c.(io.ReaderFrom).ReadFrom(f); c.Close() }()
+			return received(peer)
+		},
+		"splice into it": func(t *testing.T, c, peer net.Conn) func(testing.TB) []byte {
+			src, from := streamPair(t, "tcp", ours, std)
+			go func() { from.Write(data); from.Close() }()
+			go func() { c.(io.ReaderFrom).ReadFrom(src); c.Close() }()
+			return received(peer)
+		},
+		"splice out of it": func(t *testing.T, c, peer net.Conn) func(testing.TB) []byte {
+			to, end := streamPair(t, "unix", ours, std)
+			go func() { peer.Write(data); peer.Close() }()
+			go func() { c.(io.WriterTo).WriteTo(to); to.Close() }()
+			return received(end)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 5 {
+				c, peer := streamPair(t, "tcp", ours, std)
+				got := transfer(t, c, peer)
+				f := fileOf(t, c)
+				f.Fd()
+				f.Close() // the mode stays
+				wantBytes(t, name, got(t), data)
+			}
+		})
 	}
 }
 

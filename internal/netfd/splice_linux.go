@@ -26,8 +26,8 @@ type Sink interface {
 
 // Splice copies up to limit bytes from src to dst without taking them through
 // the program's memory. It reports false if the system can't do it for these
-// two, and the rest is to be copied in the ordinary way. The errors are those
-// of the ends.
+// two, or not any more, and the rest is to be copied in the ordinary way. The
+// errors are those of the ends.
 //
 // w is where dst leads. It is written what was taken from src when it turns
 // out that dst can't be spliced to.
@@ -40,8 +40,8 @@ func Splice(dst Sink, src Source, limit int64, w io.Writer) (copied int64, handl
 	for copied < limit {
 		n, err := src.SpliceRead(p.w, int(min(limit-copied, pipeSize)))
 		switch {
-		case errors.Is(err, unix.EINVAL) && copied == 0:
-			return 0, false, nil
+		case errors.Is(err, unix.EINVAL):
+			return copied, false, nil
 		case err != nil || n == 0:
 			return copied, true, err
 		}
@@ -49,9 +49,9 @@ func Splice(dst Sink, src Source, limit int64, w io.Writer) (copied int64, handl
 		n, err = dst.SpliceWrite(p.r, n)
 		copied += int64(n)
 		p.held -= n
-		if errors.Is(err, unix.EINVAL) && copied == 0 {
+		if errors.Is(err, unix.EINVAL) {
 			n, err := p.writeTo(w)
-			return n, err != nil, err
+			return copied + n, err != nil, err
 		}
 		if err != nil {
 			return copied, true, err
