@@ -3,6 +3,7 @@ package netfd
 import (
 	"errors"
 	"io"
+	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -131,25 +132,35 @@ func FromStd(c syscall.Conn) (*std, bool) {
 
 // FileSink makes an end of Splice of a regular file that is not open for
 // appending, which splice(2) refuses, or of a pipe that can be waited for. It
-// reports false for anything else.
-func FileSink(f syscall.Conn) (*std, bool) {
-	return endOf(f, func(fd int) bool {
-		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err != nil {
-			return false
-		}
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-		if err != nil {
-			return false
-		}
-		switch st.Mode & unix.S_IFMT {
-		case unix.S_IFREG:
-			return flags&unix.O_APPEND == 0
-		case unix.S_IFIFO:
-			return flags&unix.O_NONBLOCK != 0
-		}
+// reports false for anything else, and an error for one that was closed.
+func FileSink(f syscall.Conn) (*std, bool, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, false, err
+	}
+	ok := false
+	if err := raw.Control(func(fd uintptr) { ok = canSink(int(fd)) }); err != nil {
+		return nil, false, os.ErrClosed
+	}
+	return &std{raw}, ok, nil
+}
+
+func canSink(fd int) bool {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
 		return false
-	})
+	}
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
+		return false
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return flags&unix.O_APPEND == 0
+	case unix.S_IFIFO:
+		return flags&unix.O_NONBLOCK != 0
+	}
+	return false
 }
 
 func endOf(c syscall.Conn, fit func(fd int) bool) (*std, bool) {
