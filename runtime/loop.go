@@ -159,6 +159,9 @@ func (l *Loop) run() {
 	events := netpoll.NewEvents(eventsPerTurn)
 	for {
 		n, err := l.poll.Poll(events, -1)
+		if errors.Is(err, netpoll.ErrStrayPacket) {
+			continue // somebody's mistake with a handle of his own
+		}
 		if err != nil {
 			if !errors.Is(err, os.ErrClosed) {
 				// Nobody could ever be woken again.
