@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/moor-net/moor/binding"
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/slots"
 	"github.com/moor-net/moor/internal/wheel"
@@ -79,8 +78,8 @@ func (l *Loop) attach(fd *FD) error {
 	}
 	fd.loop = l
 	fd.slot = l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
-	err := fd.binding.RegisterSocket(binding.BorrowRawSocket(binding.RawSocket(fd.sysfd)),
-		l.poll, netpoll.Token(fd.slot), interest, netpoll.Edge)
+	var err error
+	fd.polled, err = l.poll.Attach(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest, netpoll.Edge)
 	if err != nil {
 		l.table.Free(fd.slot, forget)
 		l.leave()
@@ -97,9 +96,9 @@ func (l *Loop) detach(fd *FD) {
 	l.table.Free(fd.slot, forget)
 	if fd.w.state.Load()&(duplicated|detached) != 0 {
 		// Closing our number is not enough.
-		fd.binding.DeregisterSocket(binding.BorrowRawSocket(binding.RawSocket(fd.sysfd)), l.poll)
+		l.poll.Detach(fd.polled) // fails only after a closed Poll has ended it
 	} else {
-		fd.binding.Forget()
+		l.poll.Forget(fd.polled)
 	}
 	l.leave()
 }

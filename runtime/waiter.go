@@ -52,9 +52,9 @@ func (fd *FD) rearm(s *side) {
 		return
 	}
 	if s == &fd.r {
-		fd.binding.Rearm(netpoll.Readable) // fails when the wait has been ended
+		fd.loop.poll.Rearm(fd.polled, netpoll.Readable) // fails when the Poll was closed, and every wait ended
 	} else {
-		fd.binding.Rearm(netpoll.Writable)
+		fd.loop.poll.Rearm(fd.polled, netpoll.Writable)
 	}
 }
 
