@@ -184,10 +184,7 @@ func (co *coroutine) settle(driven *Loop) {
 		co.again(driven)
 		return
 	}
-	fd.rearm(s)
-	if at := s.deadline.Load(); at != 0 {
-		fd.arm(s, at)
-	}
+	fd.watched(s)
 }
 
 // again makes the coroutine run after all that wait for a turn.
