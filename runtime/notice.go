@@ -116,11 +116,8 @@ func (n *Notice) settle() (due bool, err error) {
 		if (n.state.Load() == canceled || fd.ended(s) != nil) && s.withdraw() {
 			continue
 		}
-		fd.rearm(s)
 		// If n is run at this moment the entry in the wheel serves the next.
-		if at := s.deadline.Load(); at != 0 {
-			fd.arm(s, at)
-		}
+		fd.watched(s)
 		return false, nil
 	}
 }

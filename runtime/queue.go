@@ -7,11 +7,11 @@ import (
 	"github.com/moor-net/moor/registration"
 )
 
-// A job is something to be run on a loop. It is also how a side knows who
-// waits: see waiter.go.
+// A job is something to be run on a loop. It is also how a side knows whom to
+// tell: see waiter.go.
 type job struct {
 	next *job
-	to   any // a *Notice, a Watcher or a func(); on a side also a *waiter
+	to   any // a *Notice, a Watcher or a func()
 }
 
 func (j *job) run() {
