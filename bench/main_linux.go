@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/moor-net/moor/bench/affinity"
+	"github.com/moor-net/moor/bench/guest"
 	"github.com/moor-net/moor/bench/load"
 	"github.com/moor-net/moor/bench/server"
 )
@@ -33,6 +34,7 @@ type command struct {
 
 // commands, besides the measurements.
 var commands = []command{
+	{"million", "hold a million parked HTTP connections in a guest of its own", million},
 	{"report", "print the tables and bars of a file of results", report},
 	{"servers", "list the servers that can be measured", servers},
 	{"server", "run one server (started by the others)", server.Main},
@@ -42,6 +44,9 @@ var commands = []command{
 }
 
 func main() {
+	if guest.IsInit() {
+		guest.Init()
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -80,6 +80,8 @@ const (
 	stall = 30 * time.Second
 	// rest is how long a server is given after a round to come to rest.
 	rest = 2 * time.Millisecond
+	// together is how many connections are opened before anything is said.
+	together = 1000
 	// ioSize is the size of the read buffer and of a joined write.
 	ioSize = 64 << 10
 	// unlimited is a quota no run gets to the end of.
@@ -133,13 +135,10 @@ func Run(cfg Config) (result Result, err error) {
 		return result, os.NewSyscallError("epoll_create1", err)
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	for id := range all {
-		if err := c.connect(id); err != nil {
+	for len(c.conns) < all {
+		if err := c.meet(min(together, all-len(c.conns))); err != nil {
 			return result, err
 		}
-	}
-	if err := c.greet(); err != nil {
-		return result, err
 	}
 	if cfg.Requests > 0 {
 		result, err = c.count()
@@ -152,13 +151,19 @@ func Run(cfg Config) (result Result, err error) {
 	return result, err
 }
 
-// greet makes Depth requests on every connection, so that the server has got
-// to know all of them.
-func (c *client) greet() error {
+// meet makes n connections more and Depth requests on each, so that the server
+// gets to know all of them. Servers close connections on which nothing comes.
+func (c *client) meet(n int) error {
+	first := len(c.conns)
+	for id := first; id < first+n; id++ {
+		if err := c.connect(id); err != nil {
+			return err
+		}
+	}
 	if c.cfg.Churn {
 		return nil
 	}
-	if err := c.fill(c.conns, unlimited); err != nil {
+	if err := c.fill(c.conns[first:], unlimited); err != nil {
 		return err
 	}
 	return c.drain()

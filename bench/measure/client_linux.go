@@ -51,17 +51,26 @@ func (b Bench) StartClient(ctx context.Context, s *Server, spec LoadSpec, reques
 	return &Client{p}, nil
 }
 
-// Requests makes the client's requests.
+// Requests makes the client's requests, all of them.
 func (c *Client) Requests(n int) error {
+	_, err := c.Measure(n)
+	return err
+}
+
+// Measure is Requests with what was measured.
+func (c *Client) Measure(n int) (load.Result, error) {
 	if _, err := fmt.Fprintln(c.stdin, "go"); err != nil {
-		return err
+		return load.Result{}, err
 	}
 	result, err := c.result()
 	if err == nil && result.Requests != int64(n) {
 		err = fmt.Errorf("%d requests were answered, not %d", result.Requests, n)
 	}
-	return err
+	return result, err
 }
+
+// Resident is the client's own memory in bytes.
+func (c *Client) Resident() (uint64, error) { return resident(c.cmd.Process.Pid) }
 
 // Stop closes the client's connections.
 func (c *Client) Stop() error { return c.stop() }

@@ -32,10 +32,11 @@ type ServerSpec struct {
 	// what the process is pinned to, such as "0"; empty for no pinning.
 	Procs int
 	CPUs  string
-	// Buf, Grace and Hogs: see the flags of bench server.
-	Buf   int
-	Grace time.Duration
-	Hogs  int
+	// Buf, Grace, IdleTimeout and Hogs: see the flags of bench server.
+	Buf         int
+	Grace       time.Duration
+	IdleTimeout time.Duration
+	Hogs        int
 	// Address to listen on; a free port of 127.0.0.1 if empty.
 	Address string
 }
@@ -66,6 +67,7 @@ func (b Bench) StartServer(ctx context.Context, spec ServerSpec) (*Server, error
 		"-procs", strconv.Itoa(spec.Procs),
 		"-buf", strconv.Itoa(spec.Buf),
 		"-grace", spec.Grace.String(),
+		"-idletimeout", spec.IdleTimeout.String(),
 		"-hogs", strconv.Itoa(spec.Hogs),
 		"-cpus", spec.CPUs)
 	if err != nil {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"net"
-	"net/http"
 
 	"github.com/moor-net/moor/listener"
 )
@@ -17,7 +16,7 @@ func init() {
 			if err != nil {
 				return err
 			}
-			srv := &http.Server{Handler: http.HandlerFunc(path)}
+			srv := newHTTP(cfg)
 			if ln, err = listener.Park(srv, ln, listener.Grace(cfg.Grace)); err != nil {
 				return err
 			}

@@ -38,6 +38,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.IntVar(&o.config.Procs, "procs", 1, "GOMAXPROCS of the server")
 	flags.IntVar(&o.config.Buf, "buf", 4096, "size of a connection's read buffer in `bytes`")
 	flags.DurationVar(&o.config.Grace, "grace", 5*time.Second, "`time` a connection is idle before it is parked, by servers that do")
+	flags.DurationVar(&o.config.IdleTimeout, "idletimeout", 0, "`time` after which HTTP servers close idle connections, 0 for never")
 	flags.StringVar(&o.cpus, "cpus", "", "`CPUs` to pin the process to, such as 0 or 0,1; empty for no pinning")
 	flags.IntVar(&o.hogs, "hogs", 0, "`number` of goroutines that compute all the time beside the server")
 	flags.StringVar(&o.profile, "cpuprofile", "", "`file` to write a CPU profile of the whole run to")

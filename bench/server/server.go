@@ -47,6 +47,8 @@ type Config struct {
 	// Grace is how long a connection is idle before a server that parks
 	// connections does so.
 	Grace time.Duration
+	// IdleTimeout is http.Server's.
+	IdleTimeout time.Duration
 }
 
 // A Starter starts a server of this process and returns the address it listens

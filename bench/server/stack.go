@@ -116,16 +116,19 @@ func path(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, r.URL.Path)
 }
 
-func serveHTTP(ln net.Listener, _ Config) error {
-	return (&http.Server{Handler: http.HandlerFunc(path)}).Serve(ln)
+// newHTTP is the server that all of net/http's have.
+func newHTTP(cfg Config) *http.Server {
+	return &http.Server{Handler: http.HandlerFunc(path), IdleTimeout: cfg.IdleTimeout}
 }
 
-func serveHTTPS(ln net.Listener, _ Config) error {
+func serveHTTP(ln net.Listener, cfg Config) error { return newHTTP(cfg).Serve(ln) }
+
+func serveHTTPS(ln net.Listener, cfg Config) error {
 	secure, err := withTLS(ln)
 	if err != nil {
 		return err
 	}
-	return (&http.Server{Handler: http.HandlerFunc(path)}).Serve(secure)
+	return newHTTP(cfg).Serve(secure)
 }
 
 // withTLS offers HTTP/1.1 alone, which is what is measured.
