@@ -264,5 +264,8 @@ func newStream(t testing.TB) *socket {
 // tryConnect begins to connect and returns how that went.
 func (s *socket) tryConnect(to *endpoint) error { return unix.Connect(s.fd, to) }
 
+// A reset is read as what it is.
+const resetReadsAsEnd = false
+
 // isRefused reports whether err says that nobody listens.
 func isRefused(err error) bool { return err == unix.ECONNREFUSED }

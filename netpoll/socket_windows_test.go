@@ -30,6 +30,13 @@ var (
 	procControl = ws2.NewProc("ioctlsocket")
 )
 
+// Wine gives itself away.
+var onWine = windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+
+// Wine reads a reset that has arrived before as the end of the stream; Windows
+// says WSAECONNRESET.
+var resetReadsAsEnd = onWine
+
 var startWinsock = sync.OnceValue(func() error {
 	var data windows.WSAData
 	return windows.WSAStartup(0x202, &data)
@@ -198,9 +205,7 @@ func (s *socket) writev(bufs [][]byte) (int, error) {
 
 func (s *socket) sendTo(p []byte, to *endpoint) {
 	s.t.Helper()
-	list := wsaBuffers([][]byte{p})
-	var n uint32
-	s.check("WSASendTo", windows.WSASendto(s.handle(), &list[0], 1, &n, 0, to, nil, nil))
+	s.check("sendto", windows.Sendto(s.handle(), p, 0, to))
 }
 
 func (s *socket) shutdownWrite() {

@@ -1,0 +1,202 @@
+package netpoll
+
+import (
+	"slices"
+
+	"golang.org/x/sys/windows"
+
+	"github.com/moor-net/moor/internal/mono"
+)
+
+// What the selector does with a sock: see sock_windows.go for its states. s.mu is
+// held in all of this file.
+
+// admit gives k its number, its memory and a handle of the driver.
+func (s *selector) admit(k *sock) error {
+	if len(s.roomy) == 0 {
+		a, err := openAfd(s.port)
+		if err != nil {
+			return err
+		}
+		s.afds = append(s.afds, a)
+		s.roomy = append(s.roomy, a)
+	}
+	k.afd = s.roomy[len(s.roomy)-1]
+	if k.afd.used++; k.afd.used == socketsPerAfd {
+		s.roomy = s.roomy[:len(s.roomy)-1]
+	}
+	k.block = pollBlocks.get()
+	if n := len(s.numbers); n > 0 {
+		k.number = s.numbers[n-1]
+		s.numbers = s.numbers[:n-1]
+	} else {
+		k.number = uint32(len(s.byNumber))
+		s.byNumber = append(s.byNumber, nil)
+	}
+	s.byNumber[k.number] = k
+	return nil
+}
+
+// free takes back what admit gave. k is idle and gone.
+func (s *selector) free(k *sock) {
+	s.gone--
+	s.byNumber[k.number] = nil
+	s.numbers = append(s.numbers, k.number)
+	pollBlocks.put(k.block)
+	k.block = nil
+	a := k.afd
+	if a.used == socketsPerAfd {
+		s.roomy = append(s.roomy, a)
+	}
+	if a.used--; a.used == 0 && len(s.roomy) > 1 {
+		a.close()
+		s.roomy = without(s.roomy, a)
+		s.afds = without(s.afds, a)
+	}
+}
+
+func without(list []*afd, a *afd) []*afd {
+	i := slices.Index(list, a)
+	return slices.Delete(list, i, i+1)
+}
+
+// drop ends the registration of k.
+func (s *selector) drop(k *sock) {
+	delete(s.byFD, k.fd)
+	s.unremember(k)
+	k.gone, k.again, k.repeat = true, false, nil
+	s.gone++
+	if k.state == idle {
+		s.free(k)
+	}
+}
+
+// ask makes sure that a request for what k waits for is in progress, or will be
+// once the packet of the present one has come. It fails when the system refuses
+// the socket.
+func (s *selector) ask(k *sock) error {
+	want := k.wanted()
+	if k.state != idle {
+		if want&^k.asked != 0 {
+			s.cancel(k)
+		}
+		return nil
+	}
+	if want == 0 {
+		return nil
+	}
+	// Zero would be no address: such a request has no packet.
+	if err := k.afd.poll(k.base, want, uintptr(k.number)+1, k.block); err != nil {
+		return err
+	}
+	k.state, k.asked = pending, want
+	s.requests++
+	return nil
+}
+
+// askOrClose is ask where nobody is to be told of an error: it says that the
+// socket was closed.
+func (s *selector) askOrClose(k *sock) {
+	if s.ask(k) != nil {
+		s.drop(k)
+	}
+}
+
+// cancel ends the request in progress. It reports false if it had ended already.
+func (s *selector) cancel(k *sock) bool {
+	if k.state != pending {
+		return true
+	}
+	if !k.afd.cancel(k.block) {
+		return false // its packet is on the way
+	}
+	k.state = cancelling
+	return true
+}
+
+// closed reports whether the socket of k, which is registered, has been closed
+// meanwhile, as far as that can be told: a request that is in progress then ends.
+func (s *selector) closed(k *sock) bool {
+	if k.state == pending && !s.cancel(k) {
+		s.sweep()
+	}
+	return k.gone
+}
+
+// answered takes the packet of a request.
+func (s *selector) answered(p *packet) {
+	k := s.byNumber[p.overlapped-1]
+	s.requests--
+	k.state = idle
+	if k.gone {
+		s.free(k)
+		return
+	}
+	var ready Ready
+	switch info := &k.block.info; {
+	case p.status() == windows.STATUS_CANCELLED, p.status() == windows.STATUS_SUCCESS && info.sockets == 0:
+		// The events are those that were asked for: nothing was found.
+	case p.status() != windows.STATUS_SUCCESS:
+		ready = Readable | Writable | Error // the next operation tells
+	case info.events&afdClosed != 0:
+		s.drop(k)
+		return
+	default:
+		ready = info.events.readiness()
+	}
+	told := k.report(ready)
+	if told != 0 && !k.hooked && !isSocket(k.fd) {
+		// The event came before the closing did. Owners that call rearm know
+		// when they close, and say so before.
+		s.drop(k)
+		return
+	}
+	if told != 0 {
+		s.out = append(s.out, polledEvent{k.key, told})
+		switch {
+		case k.spent:
+			return
+		case k.opts&Edge == 0:
+			k.again = true
+			s.levels = append(s.levels, k)
+			return
+		case !k.hooked:
+			s.remember(k)
+		}
+	}
+	s.askOrClose(k)
+}
+
+// remember sets the time to forget what was told of an edge-triggered source for
+// which nobody calls rearm.
+func (s *selector) remember(k *sock) {
+	s.unremember(k)
+	now := mono.Now()
+	r := k.repeat
+	if r == nil {
+		r = new(repeat)
+		r.timer.Owner = k
+		k.repeat = r
+	}
+	if r.delay == 0 || now-r.asked > int64(edgeRepeats) {
+		r.delay = firstRepeat
+	} else {
+		r.delay *= 2 // it was ready when it was asked again
+	}
+	switch {
+	case k.told&Readable != 0 && k.told&ReadClosed == 0:
+		r.delay = min(r.delay, mostReadRepeat)
+	case k.told&Writable != 0 && k.told&(Hup|Error) == 0:
+		r.delay = min(r.delay, mostWriteRepeat)
+	default:
+		return // nothing can become of it
+	}
+	s.repeats.Add(&r.timer, now+int64(r.delay))
+}
+
+// unremember takes k out of the wheel.
+func (s *selector) unremember(k *sock) {
+	if k.repeat != nil {
+		s.repeats.Remove(&k.repeat.timer)
+	}
+}
