@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/moor-net/moor/internal/sockerr"
 )
 
 // Under load, every request that a handler has seen is answered in full, and
@@ -75,9 +76,9 @@ func TestShutdownUnderLoad(t *testing.T) {
 				err := request(client, "/")
 				switch {
 				case err == nil:
-				case errors.Is(err, syscall.ECONNREFUSED):
+				case sockerr.Refused(err):
 					return
-				case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF):
+				case sockerr.Reset(err), errors.Is(err, io.EOF):
 					// In the queue of the listener when it closed: nobody
 					// has seen that request, which is checked below.
 					return
@@ -113,7 +114,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 		t.Errorf("Shutdown returned %v with requests in their handlers", err)
 	default:
 	}
-	if c, err := s.dialer().Dial("tcp", s.addr); !errors.Is(err, syscall.ECONNREFUSED) {
+	if c, err := s.dialer().Dial("tcp", s.addr); !sockerr.Refused(err) {
 		t.Errorf("after Shutdown, Dial returned %v, %v", c, err)
 	}
 	close(release)

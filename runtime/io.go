@@ -44,7 +44,7 @@ func (fd *FD) read(p []byte) (int, error) {
 			continue
 		case errno != 0:
 			fd.r.keep()
-			return 0, os.NewSyscallError("read", errno)
+			return 0, os.NewSyscallError(sys.ReadName, errno)
 		}
 		if n == 0 || n == len(p) || !fd.drained() {
 			fd.r.keep()
@@ -120,7 +120,7 @@ func (fd *FD) write(p []byte) (int, error) {
 				return done, err
 			}
 		case errno != 0:
-			return done, os.NewSyscallError("write", errno)
+			return done, os.NewSyscallError(sys.WriteName, errno)
 		case done == len(p):
 			return done, nil
 		case n == 0:

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/moor-net/moor/internal/fdmutex"
+	"github.com/moor-net/moor/internal/sys"
 )
 
 // A Watcher is told by a Watch.
@@ -97,7 +98,7 @@ func (fd *FD) tryRead(p []byte) (int, error) {
 			continue
 		case errno != 0:
 			fd.r.keep()
-			return 0, os.NewSyscallError("read", errno)
+			return 0, os.NewSyscallError(sys.ReadName, errno)
 		}
 		if n == 0 || n == len(p) || !fd.drained() {
 			fd.r.keep()
@@ -137,7 +138,7 @@ func (fd *FD) tryWrite(p []byte) (int, error) {
 				return done, ErrAgain
 			}
 		case errno != 0:
-			return done, os.NewSyscallError("write", errno)
+			return done, os.NewSyscallError(sys.WriteName, errno)
 		case n == 0:
 			return done, io.ErrUnexpectedEOF
 		}

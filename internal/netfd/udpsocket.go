@@ -1,12 +1,11 @@
-//go:build unix
+//go:build unix || windows
 
 package netfd
 
 import (
 	"context"
 	"net"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"github.com/moor-net/moor/runtime"
 )
@@ -26,7 +25,7 @@ func ListenUDP(ctx context.Context, rt *runtime.Runtime, n Network, laddr *Inet,
 func (a *Inet) wildcardOf(family int) *Inet {
 	all := *a
 	all.IP = net.IPv6unspecified
-	if family == unix.AF_INET {
+	if family == syscall.AF_INET {
 		all.IP = net.IPv4zero
 	}
 	return &all
