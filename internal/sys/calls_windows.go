@@ -136,8 +136,10 @@ func Accept(fd int, addr *RawAddr) (int, syscall.Errno) {
 		r, _, errno := syscall.SyscallN(procAccept.Addr(), uintptr(fd), uintptr(unsafe.Pointer(&addr.any)),
 			uintptr(unsafe.Pointer(&addr.size)))
 		if windows.Handle(r) == windows.InvalidHandle {
-			// A connection that was reset while it waited is none.
-			if errno == syscall.WSAECONNRESET || errno == syscall.WSAECONNABORTED {
+			switch errno {
+			case syscall.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENOTCONN:
+				// A connection that was reset while it waited is none. (The
+				// last is Wine's, which finds no peer to ask for its address.)
 				continue
 			}
 			return -1, wouldBlock(errno)
