@@ -4,16 +4,18 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SYSTEMS     := linux windows darwin freebsd
 CHECKED     := linux darwin freebsd
+WINDOWS     := ./netpoll ./binding ./runtime/... ./internal/fdmutex ./internal/mono ./internal/netfd \
+	./internal/readyq ./internal/slots ./internal/wheel
 MODULES     := . $(patsubst ./%,%,$(shell sed -n "s/^\t\(\.\/.*\)/\1/p" go.work))
 
-.PHONY: test setup format vet staticcheck unit race poll nettest net-tests modules fuzz
+.PHONY: test setup format vet staticcheck unit race poll nettest net-tests modules test-windows fuzz
 
 # Everything, in the order in which failures are cheapest to see.
-test: setup format vet staticcheck unit race poll nettest net-tests modules
+test: setup format vet staticcheck unit race poll nettest net-tests modules test-windows
 	@echo "all tests passed"
 
-# Debian packages that the tests use: a C compiler for the race detector,
-# strace to count system calls, and real software to talk to.
+# Debian packages that the tests use: C compilers for the race detector, strace
+# to count system calls, real software to talk to, and Wine.
 setup:
 	./.ci/setup
 
@@ -56,6 +58,11 @@ net-tests:
 # Tests against real software, and of the benchmarks.
 modules:
 	@for dir in $(filter-out .,$(MODULES)); do echo "go test in $$dir"; (cd $$dir && $(GO) test -race ./...) || exit 1; done
+
+# The tests for Windows, under Wine. A single package, with any flags of go test:
+# go run ./internal/wine/cmd/wine test -race -run Pipe ./conn
+test-windows:
+	$(GO) run ./internal/wine/cmd/wine test -short $(WINDOWS)
 
 # Ten seconds for each fuzz target, on demand: what it finds differs from run to
 # run. Seeds and past finds run with the tests.

@@ -76,7 +76,7 @@ func TestBytesNeverReachAnotherConnection(t *testing.T) {
 		}
 	}
 	var servers sync.WaitGroup
-	go func() {
+	servers.Go(func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
@@ -99,7 +99,7 @@ func TestBytesNeverReachAnotherConnection(t *testing.T) {
 				wg.Wait()
 			})
 		}
-	}()
+	})
 	var next atomic.Uint64
 	var clients sync.WaitGroup
 	for range 8 {
@@ -128,6 +128,7 @@ func TestBytesNeverReachAnotherConnection(t *testing.T) {
 		})
 	}
 	clients.Wait()
+	ln.Close()
 	servers.Wait()
 	if n := strangers.Load(); n > 0 {
 		t.Errorf("%d words reached a connection that they were not sent on", n)

@@ -1,8 +1,10 @@
 package netpoll_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -50,13 +52,7 @@ func TestForeignOperationCompletesInPoll(t *testing.T) {
 	var got []netpoll.Completion
 	o := &netpoll.Overlapped{Done: func(c netpoll.Completion) { got = append(got, c) }}
 	for i := range 3 {
-		raw, err := p.Begin(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := windows.ReadFile(server, buf, new(uint32), raw); err != windows.ERROR_IO_PENDING {
-			t.Fatalf("ReadFile: %v", err)
-		}
+		startRead(t, p, o, server, buf)
 		p.expect(1, W)
 		if len(got) != i {
 			t.Fatalf("completions %v before anything was written", got)
@@ -74,41 +70,119 @@ func TestForeignOperationCompletesInPoll(t *testing.T) {
 	}
 }
 
+// startRead starts a read that has nothing to read yet.
+func startRead(t testing.TB, p *poller, o *netpoll.Overlapped, h windows.Handle, buf []byte) {
+	t.Helper()
+	var said error
+	var n uint32
+	err := p.Start(o, func(raw *windows.Overlapped) error {
+		said = windows.ReadFile(h, buf, &n, raw)
+		return said
+	})
+	if err != nil || said != windows.ERROR_IO_PENDING {
+		t.Fatalf("ReadFile: %v, Start: %v", said, err)
+	}
+}
+
 // An operation that did not begin never completes, and its Overlapped can be used
 // again.
-func TestAbandonedOperationDoesNotComplete(t *testing.T) {
+func TestOperationThatDidNotBeginDoesNotComplete(t *testing.T) {
 	p := newPoller(t)
 	o := &netpoll.Overlapped{Done: func(c netpoll.Completion) { t.Errorf("completed with %v", c) }}
 	for range 2 {
-		if _, err := p.Begin(o); err != nil {
-			t.Fatal(err)
-		}
-		p.Abandon(o)
+		err := p.Start(o, func(*windows.Overlapped) error { return windows.ERROR_PIPE_BUSY })
+		mustMatch(t, "Start", err, windows.ERROR_PIPE_BUSY)
 	}
 	p.silent("nothing is in progress")
 }
 
-// What is still in progress when the Poll is closed is never told.
-func TestClosedPollForgetsForeignOperations(t *testing.T) {
+// Close ends what is in progress, and waits for it: the kernel writes to nothing
+// afterwards.
+func TestClosingThePollEndsForeignOperations(t *testing.T) {
 	p := newPoller(t)
 	server, _ := openPipe(t)
 	if err := p.AssociateHandle(server); err != nil {
 		t.Fatal(err)
 	}
-	buf := make([]byte, 16)
-	o := &netpoll.Overlapped{Done: func(c netpoll.Completion) { t.Errorf("completed with %v: %q", c, buf) }}
-	raw, err := p.Begin(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := windows.ReadFile(server, buf, new(uint32), raw); err != windows.ERROR_IO_PENDING {
-		t.Fatalf("ReadFile: %v", err)
+	const reads = 3
+	var ended []netpoll.Completion
+	for range reads {
+		o := new(netpoll.Overlapped)
+		o.Cancel = func() { windows.CancelIoEx(server, o.Raw()) }
+		o.Done = func(c netpoll.Completion) {
+			ended = append(ended, c)
+			mustMatch(t, "Start", p.Start(o, func(*windows.Overlapped) error {
+				t.Error("an operation starts while the Poll is being closed")
+				return nil
+			}), os.ErrClosed)
+		}
+		startRead(t, p, o, server, make([]byte, 16))
 	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = p.Begin(o)
-	mustMatch(t, "Begin", err, os.ErrClosed)
+	if len(ended) != reads {
+		t.Errorf("%d operations have ended, want %d", len(ended), reads)
+	}
+	for _, c := range ended {
+		if c.Bytes != 0 || c.Status.Errno() != windows.ERROR_OPERATION_ABORTED {
+			t.Errorf("completed with %v, want it to be cancelled", c)
+		}
+	}
 	mustMatch(t, "AssociateHandle", p.AssociateHandle(server), os.ErrClosed)
-	windows.CancelIoEx(server, raw)
+}
+
+// A Poll that is dropped, not closed, keeps the memory that the kernel may write
+// to.
+func TestDroppedPollKeepsForeignOperations(t *testing.T) {
+	server, client := openPipe(t)
+	collected := make(chan struct{})
+	func() {
+		p, err := netpoll.New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.AssociateHandle(server); err != nil {
+			t.Fatal(err)
+		}
+		o := &netpoll.Overlapped{Done: func(netpoll.Completion) {}}
+		runtime.AddCleanup(o, func(ch chan struct{}) { close(ch) }, collected)
+		startRead(t, &poller{Poll: p, t: t}, o, server, make([]byte, 16))
+	}()
+	for range 3 {
+		runtime.GC()
+	}
+	select {
+	case <-collected:
+		t.Error("an operation in progress was collected")
+	default:
+	}
+	var n uint32
+	if err := windows.WriteFile(client, []byte("hello"), &n, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A packet that is nobody's is an error of Poll, once, and not more than that.
+func TestPacketOfAnUnknownOperationIsReported(t *testing.T) {
+	p := newPoller(t)
+	server, client := openPipe(t)
+	if err := p.AssociateHandle(server); err != nil {
+		t.Fatal(err)
+	}
+	var n uint32
+	for _, raw := range []*windows.Overlapped{new(windows.Overlapped), {Offset: 1}} {
+		if err := windows.WriteFile(server, []byte("hello"), &n, raw); err != nil && err != windows.ERROR_IO_PENDING {
+			t.Fatal(err)
+		}
+		events := netpoll.NewEvents(1)
+		if _, err := p.Poll.Poll(events, patience); !errors.Is(err, netpoll.ErrStrayPacket) {
+			t.Errorf("Poll: %v, want ErrStrayPacket", err)
+		}
+	}
+	p.silent("it was told already")
+	var buf [16]byte
+	if err := windows.ReadFile(client, buf[:], &n, nil); err != nil || n != 10 {
+		t.Errorf("the other end read %d bytes: %v", n, err)
+	}
 }

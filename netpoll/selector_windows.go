@@ -43,6 +43,7 @@ type selector struct {
 	// Used by the waiting goroutine alone.
 	buf    []packet
 	events []polledEvent // of the last wait
+	stray  bool          // a packet was nobody's, which is to be reported
 }
 
 type polledEvent struct {
@@ -168,6 +169,10 @@ func (s *selector) wait(max int, until int64) (int, error) {
 	s.prepare()
 	for woken, full := false, false; ; {
 		s.hand(max)
+		if s.stray && len(s.events) == 0 {
+			s.stray = false
+			return 0, ErrStrayPacket
+		}
 		if len(s.events) > 0 || woken && !full {
 			return len(s.events), nil
 		}
@@ -267,7 +272,9 @@ func (s *selector) process(packets []packet) (woken bool) {
 	}
 	s.mu.Unlock()
 	for i := range strangers {
-		s.foreign.complete(&strangers[i])
+		if !s.foreign.complete(&strangers[i]) {
+			s.stray = true
+		}
 	}
 	return woken || strangers != nil
 }
@@ -299,9 +306,9 @@ func (s *selector) sweep() {
 	}
 }
 
-// close waits for the packets of the requests in progress: until then the kernel
-// may write to the blocks. All are cancelled, so they come at once; if one does
-// not, its block is never used again.
+// close waits for the packets of all that is in progress: until then the kernel
+// may write to its memory. All is cancelled, so they come at once; if one does
+// not, its memory is never used again.
 func (s *selector) close() error {
 	for _, k := range s.byFD {
 		s.drop(k)
@@ -311,7 +318,8 @@ func (s *selector) close() error {
 	}
 	buf := make([]packet, 64)
 	const patience = 10 // seconds
-	for waited := 0; s.requests > 0 && waited < patience; {
+	s.foreign.cancelAll()
+	for waited := 0; (s.requests > 0 || s.foreign.len() > 0) && waited < patience; {
 		n, err := s.port.dequeue(buf, 1000)
 		if err != nil {
 			break
@@ -322,7 +330,9 @@ func (s *selector) close() error {
 		s.process(buf[:n])
 	}
 	s.process(nil)
-	s.foreign.lose()
+	if s.foreign.len() == 0 {
+		s.foreign.unroot()
+	}
 	for _, a := range s.afds {
 		a.close()
 	}

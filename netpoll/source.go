@@ -41,6 +41,12 @@ var (
 	ErrInvalidOptions    = errors.New("netpoll: Edge and Level exclude each other")
 )
 
+// ErrStrayPacket is returned by Poll, once and without events, when an operation
+// has completed that was begun behind the Poll's back: with an OVERLAPPED of the
+// program's own, on a handle that belongs to the Poll. Nothing else is wrong
+// with the Poll. Only Windows has such operations.
+var ErrStrayPacket = errors.New("netpoll: an operation has completed that nobody has begun with this Poll")
+
 // check refuses what no registration may ask for.
 func check(token Token, opts PollOpt) error {
 	if token == ReservedToken {

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/moor-net/moor/binding"
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/slots"
 	"github.com/moor-net/moor/internal/wheel"
@@ -79,8 +78,8 @@ func (l *Loop) attach(fd *FD) error {
 	}
 	fd.loop = l
 	fd.slot = l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
-	err := fd.binding.RegisterSocket(binding.BorrowRawSocket(binding.RawSocket(fd.sysfd)),
-		l.poll, netpoll.Token(fd.slot), interest, netpoll.Edge)
+	var err error
+	fd.polled, err = l.poll.Attach(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest, netpoll.Edge)
 	if err != nil {
 		l.table.Free(fd.slot, forget)
 		l.leave()
@@ -97,9 +96,9 @@ func (l *Loop) detach(fd *FD) {
 	l.table.Free(fd.slot, forget)
 	if fd.w.state.Load()&(duplicated|detached) != 0 {
 		// Closing our number is not enough.
-		fd.binding.DeregisterSocket(binding.BorrowRawSocket(binding.RawSocket(fd.sysfd)), l.poll)
+		l.poll.Detach(fd.polled) // fails only after a closed Poll has ended it
 	} else {
-		fd.binding.Forget()
+		l.poll.Forget(fd.polled)
 	}
 	l.leave()
 }
@@ -159,6 +158,9 @@ func (l *Loop) run() {
 	events := netpoll.NewEvents(eventsPerTurn)
 	for {
 		n, err := l.poll.Poll(events, -1)
+		if errors.Is(err, netpoll.ErrStrayPacket) {
+			continue // somebody's mistake with a handle of his own
+		}
 		if err != nil {
 			if !errors.Is(err, os.ErrClosed) {
 				// Nobody could ever be woken again.
@@ -202,24 +204,30 @@ func (l *Loop) run() {
 // expire wakes the waiters whose deadline has passed.
 func (l *Loop) expire() {
 	now := mono.Now()
+	var woken *job // posted below: that may release an FD, which needs l.mu
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.wheel.Expire(now, func(t *wheel.Timer[*side]) {
 		s := t.Owner
-		if s.state.Load()&waiting == 0 {
+		if s.state.Load()&occupied == 0 {
 			return // the next call that waits arms it again
 		}
 		switch at := s.deadline.Load(); {
 		case at == 0:
 		case at <= now:
 			if j := s.rouse(0); j != nil {
-				l.post(j)
+				j.next, woken = woken, j
 			}
 		default:
 			l.wheel.Add(t, at)
 		}
 	})
 	l.setTimer(l.wheel.Next())
+	l.mu.Unlock()
+	for woken != nil {
+		j := woken
+		woken = j.next
+		l.post(j)
+	}
 }
 
 // fds returns the FDs that belong to the loop at some moment during the call.

@@ -7,11 +7,11 @@ import (
 	"github.com/moor-net/moor/registration"
 )
 
-// A job is something to be run on a loop. It is also how a side knows who
-// waits: see waiter.go.
+// A job is something to be run on a loop. It is also how a side knows whom to
+// tell: see waiter.go.
 type job struct {
 	next *job
-	to   any // a *Notice, a Watcher or a func(); on a side also a *waiter
+	to   any // a *Notice, a Watcher or a func()
 }
 
 func (j *job) run() {
@@ -90,4 +90,9 @@ func (q *queue) end() {
 // called at once.
 func (l *Loop) Post(f func()) { l.queue.post(&job{to: f}) }
 
-func (l *Loop) post(j *job) { l.queue.post(j) }
+func (l *Loop) post(j *job) {
+	if n, ok := j.to.(*Notice); ok {
+		n.enqueue()
+	}
+	l.queue.post(j)
+}

@@ -72,6 +72,9 @@ func (fd *FD) SetKeepAliveConfig(ka KeepAlive) error {
 
 // SetKeepAliveIdle sets the time before the first probe alone.
 func (fd *FD) SetKeepAliveIdle(d time.Duration) error {
+	if d < 0 {
+		return nil // also when the socket was closed, as in package net
+	}
 	return fd.control(func(s int) error { return setKeepAliveIdle(s, d) })
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/runtime"
 )
 
@@ -19,6 +20,14 @@ func DialUDP(ctx context.Context, rt *runtime.Runtime, n Network, laddr, raddr *
 // ListenUDP makes a socket that receives datagrams at laddr.
 func ListenUDP(ctx context.Context, rt *runtime.Runtime, n Network, laddr *Inet, opts ListenOptions) (*FD, error) {
 	return listen(ctx, rt, inetKind(n, laddr, nil, true, 0), laddr, opts)
+}
+
+// unspecified returns address and port zero of the socket's family.
+func (fd *FD) unspecified() sys.Endpoint {
+	if fd.family == syscall.AF_INET {
+		return sys.Unspecified(4)
+	}
+	return sys.Unspecified(6)
 }
 
 // wildcardOf returns all addresses of the host in place of a's.
