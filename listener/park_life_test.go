@@ -14,10 +14,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/moor-net/moor/internal/sockerr"
 	"github.com/moor-net/moor/listener"
 )
 
@@ -321,7 +321,7 @@ func TestParkCloseFromOutside(t *testing.T) {
 		if err := session.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := r.ReadByte(); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+		if _, err := r.ReadByte(); err != io.EOF && !sockerr.Reset(err) {
 			t.Error(err)
 		}
 	}

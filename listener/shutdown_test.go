@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/moor-net/moor/internal/sockerr"
 )
 
 // Under load, every request that a handler has seen is answered in full, and
@@ -76,9 +77,9 @@ func TestShutdownUnderLoad(t *testing.T) {
 				err := request(client, "/")
 				switch {
 				case err == nil:
-				case errors.Is(err, syscall.ECONNREFUSED):
+				case sockerr.Refused(err):
 					return
-				case stopping.Load() && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)):
+				case stopping.Load() && (sockerr.Broken(err) || errors.Is(err, io.EOF)):
 					// In the queue of the listener when it closed: nobody
 					// has seen that request, which is checked below. The
 					// first call on the connection fails with ECONNRESET. If
@@ -117,7 +118,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 		t.Errorf("Shutdown returned %v with requests in their handlers", err)
 	default:
 	}
-	if c, err := s.dialer().Dial("tcp", s.addr); !errors.Is(err, syscall.ECONNREFUSED) {
+	if c, err := s.dialer().Dial("tcp", s.addr); !sockerr.Refused(err) {
 		t.Errorf("after Shutdown, Dial returned %v, %v", c, err)
 	}
 	close(release)
