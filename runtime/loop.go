@@ -35,6 +35,7 @@ type Loop struct {
 
 	queue queue // registered with poll under queueToken
 
+	meter meter
 	counters
 }
 
@@ -169,6 +170,7 @@ func (l *Loop) run() {
 			}
 			return
 		}
+		l.meter.begin(n)
 		jobs := false
 		for ev := range events.All() {
 			switch ev.Token() {
@@ -190,8 +192,9 @@ func (l *Loop) run() {
 			}
 		}
 		if jobs {
-			l.queue.run()
+			l.queue.run(&l.meter)
 		}
+		l.meter.end()
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
 		if n > 0 {
@@ -207,6 +210,9 @@ func (l *Loop) expire() {
 	now := mono.Now()
 	var woken *job // posted below: that may release an FD, which needs l.mu
 	l.mu.Lock()
+	if l.next <= now {
+		l.meter.late(now - l.next)
+	}
 	l.wheel.Expire(now, func(t *wheel.Timer[*side]) {
 		s := t.Owner
 		if s.state.Load()&occupied == 0 {
