@@ -3,6 +3,8 @@
 package runtime
 
 import (
+	"bytes"
+	"runtime/trace"
 	"testing"
 	"time"
 )
@@ -76,5 +78,22 @@ func TestSampledTurnsCountForAll(t *testing.T) {
 	turns, timed := s.Turns-before.Turns, s.Turn.Count-before.Turn.Count
 	if timed > turns+2*sampleEvery || 2*timed < turns { // turns without an event are not timed
 		t.Errorf("%d turns count for %d", timed, turns)
+	}
+}
+
+// A trace of the process shows the loops' turns as regions.
+func TestTurnsAreRegionsOfATrace(t *testing.T) {
+	l := start(t, 1).Loop(0)
+	var text bytes.Buffer
+	if err := trace.Start(&text); err != nil {
+		t.Skip("there is a trace of the whole test: ", err)
+	}
+	done := make(chan struct{})
+	l.Post(func() {})
+	l.Post(func() { l.Post(func() { close(done) }) }) // the first turn has ended by then
+	await(t, done, "the last function")
+	trace.Stop()
+	if !bytes.Contains(text.Bytes(), []byte("moor turn")) {
+		t.Errorf("no region in %d bytes of trace", text.Len())
 	}
 }
