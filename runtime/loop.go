@@ -38,6 +38,7 @@ type Loop struct {
 	driver
 	batch *netpoll.Events // of the turn
 
+	meter meter
 	counters
 }
 
@@ -175,6 +176,7 @@ func (l *Loop) run() {
 			l.end()
 			return
 		}
+		l.meter.begin(n)
 		jobs := false
 		for ev := range l.batch.All() {
 			switch ev.Token() {
@@ -196,13 +198,14 @@ func (l *Loop) run() {
 			}
 		}
 		if jobs {
-			l.queue.run()
+			l.queue.run(&l.meter)
 		}
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
 		if !l.runReady() {
 			return
 		}
+		l.meter.end()
 		if n > 0 {
 			// Those who were woken run first, and the events that come
 			// meanwhile are fetched together.
@@ -223,6 +226,9 @@ func (l *Loop) expire() {
 	now := mono.Now()
 	var woken *job // posted below: that may release an FD, which needs l.mu
 	l.mu.Lock()
+	if l.next <= now {
+		l.meter.late(now - l.next)
+	}
 	l.wheel.Expire(now, func(t *wheel.Timer[*side]) {
 		s := t.Owner
 		if s.state.Load()&occupied == 0 {
