@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 
 	"github.com/moor-net/moor/conn"
@@ -240,102 +238,4 @@ func TestBatchFlags(t *testing.T) {
 			t.Errorf("flags %#x: %d, %v, %d bytes, flags %#x", flags, n, err, ms[0].N, ms[0].Flags)
 		}
 	}
-}
-
-// The PacketConns of golang.org/x/net work on top; only their ReadFrom insists
-// on package net's own type.
-func TestPacketConnsOfXNet(t *testing.T) {
-	t.Run("ipv4", func(t *testing.T) {
-		in := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
-		out := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
-		in.SetDeadline(time.Now().Add(10 * time.Second))
-		p, q := ipv4.NewPacketConn(in), ipv4.NewPacketConn(out)
-		if err := p.SetControlMessage(ipv4.FlagTTL|ipv4.FlagDst|ipv4.FlagInterface, true); err != nil {
-			t.Fatal(err)
-		}
-		if err := q.SetTTL(33); err != nil {
-			t.Fatal(err)
-		}
-		if ttl, err := q.TTL(); ttl != 33 || err != nil {
-			t.Errorf("TTL %d, %v", ttl, err)
-		}
-		if n, err := q.WriteTo([]byte("one"), nil, in.LocalAddr()); n != 3 || err != nil {
-			t.Errorf("WriteTo = %d, %v", n, err)
-		}
-		send := []ipv4.Message{{Buffers: [][]byte{[]byte("two")}, Addr: in.LocalAddr()}, {Buffers: [][]byte{[]byte("three")}, Addr: in.LocalAddr()}}
-		if n, err := q.WriteBatch(send, 0); n != 2 || err != nil {
-			t.Errorf("WriteBatch = %d, %v", n, err)
-		}
-		read := messages(1, 10)
-		for i, want := range []string{"one", "two", "three"} {
-			read[0].OOB = ipv4.NewControlMessage(ipv4.FlagTTL | ipv4.FlagDst | ipv4.FlagInterface)
-			readBatch := p.ReadBatch
-			if i == 1 { // ours reads the same
-				readBatch = in.ReadBatch
-			}
-			if n, err := readBatch(read, 0); n != 1 || err != nil || string(read[0].Buffers[0][:read[0].N]) != want {
-				t.Errorf("ReadBatch = %d, %v, %q", n, err, read[0].Buffers[0][:read[0].N])
-			}
-			var cm ipv4.ControlMessage
-			if err := cm.Parse(read[0].OOB[:read[0].NN]); err != nil || cm.TTL != 33 || !cm.Dst.Equal(net.IPv4(127, 0, 0, 1)) || cm.IfIndex == 0 {
-				t.Errorf("control message %v, %v", cm.String(), err)
-			}
-			if read[0].Addr.String() != out.LocalAddr().String() {
-				t.Errorf("from %v, want %v", read[0].Addr, out.LocalAddr())
-			}
-		}
-		// It waits in the event loop, and ends there.
-		p.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-		if _, err := p.ReadBatch(read, 0); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("ReadBatch past its deadline: %v", err)
-		}
-		p.SetReadDeadline(time.Now().Add(10 * time.Second))
-		go q.WriteTo([]byte("late"), nil, in.LocalAddr())
-		if n, err := p.ReadBatch(read, 0); n != 1 || err != nil || string(read[0].Buffers[0][:read[0].N]) != "late" {
-			t.Errorf("ReadBatch = %d, %v", n, err)
-		}
-		p.SetReadDeadline(time.Time{})
-		ended := make(chan error)
-		go func() { _, err := p.ReadBatch(read, 0); ended <- err }()
-		p.Close()
-		if err := <-ended; !errors.Is(err, net.ErrClosed) {
-			t.Errorf("ReadBatch ended by Close: %v", err)
-		}
-	})
-	t.Run("ipv6", func(t *testing.T) {
-		in, err := conn.ListenUDP("udp6", loopback("udp6"))
-		if err != nil {
-			t.Skip("the host has no IPv6: ", err)
-		}
-		defer in.Close()
-		out := open(conn.ListenUDP("udp6", loopback("udp6")))(t)
-		in.SetDeadline(time.Now().Add(10 * time.Second))
-		p, q := ipv6.NewPacketConn(in), ipv6.NewPacketConn(out)
-		if err := p.SetControlMessage(ipv6.FlagHopLimit|ipv6.FlagDst|ipv6.FlagTrafficClass, true); err != nil {
-			t.Fatal(err)
-		}
-		cm := &ipv6.ControlMessage{HopLimit: 44, TrafficClass: 4}
-		if n, err := q.WriteTo([]byte("one"), cm, in.LocalAddr()); n != 3 || err != nil {
-			t.Errorf("WriteTo = %d, %v", n, err)
-		}
-		send := []ipv6.Message{{Buffers: [][]byte{[]byte("two")}, OOB: cm.Marshal(), Addr: in.LocalAddr()}}
-		if n, err := out.WriteBatch(send, 0); n != 1 || err != nil {
-			t.Errorf("WriteBatch = %d, %v", n, err)
-		}
-		read := messages(1, 10)
-		for i, want := range []string{"one", "two"} {
-			read[0].OOB = ipv6.NewControlMessage(ipv6.FlagHopLimit | ipv6.FlagDst | ipv6.FlagTrafficClass)
-			readBatch := p.ReadBatch
-			if i == 1 {
-				readBatch = in.ReadBatch
-			}
-			if n, err := readBatch(read, 0); n != 1 || err != nil || string(read[0].Buffers[0][:read[0].N]) != want {
-				t.Errorf("ReadBatch = %d, %v", n, err)
-			}
-			var of ipv6.ControlMessage
-			if err := of.Parse(read[0].OOB[:read[0].NN]); err != nil || of.HopLimit != 44 || of.TrafficClass != 4 || !of.Dst.Equal(net.IPv6loopback) {
-				t.Errorf("control message %v, %v", of.String(), err)
-			}
-		}
-	})
 }

@@ -56,14 +56,16 @@ func (c *TCPConn) readFrom(r io.Reader) (int64, error) {
 // WriteTo implements io.WriterTo: it copies the connection until its end into
 // w.
 //
-// On Linux what goes to a stream, of this package or of package net, or into a
-// file goes through splice(2), not through the program's memory.
+// On Linux what goes to a stream, of this package or of package net, into a
+// file or into a pipe goes through splice(2), not through the program's memory.
 func (c *TCPConn) WriteTo(w io.Writer) (int64, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
 	}
 	n, err := c.writeTo(w)
-	if err != nil && err != io.EOF {
+	if f, ok := err.(final); ok {
+		err = f.error
+	} else if err != nil && err != io.EOF {
 		err = c.fail("writeto", err)
 	}
 	runtime.KeepAlive(c)
@@ -94,6 +96,10 @@ func (c *conn) WriteBuffers(bufs *net.Buffers) (int64, error) {
 	n, err := c.fd.Writev((*[][]byte)(bufs))
 	return n, c.do("writev", err)
 }
+
+// final is an error in the form in which WriteTo returns it: that of the file
+// whose ReadFrom has called it.
+type final struct{ error }
 
 // limitOf returns what r reads from at most so many bytes, and r if that is
 // what limits it.

@@ -53,7 +53,7 @@ func (c *TCPConn) spliceFrom(src io.Reader, limit int64) (n int64, handled bool,
 	case syscall.Conn:
 		// Only types that are known to read what their socket reads. Package
 		// net has some of its own behind io.Copy.
-		if !isStds(src) {
+		if !isOf("net", src) {
 			return 0, false, nil
 		}
 		if end, ok := netfd.FromStd(src); ok {
@@ -68,12 +68,30 @@ func (c *TCPConn) spliceFrom(src io.Reader, limit int64) (n int64, handled bool,
 	return n, handled, err
 }
 
-func isStds(v any) bool {
+// isOf reports whether v's type is one of the package's own.
+func isOf(pkg string, v any) bool {
 	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t.PkgPath() == "net"
+	return t.PkgPath() == pkg
+}
+
+// A namedFile is an *os.File, or what package os hides one in.
+type namedFile interface {
+	syscall.Conn
+	Name() string
+}
+
+// fileOf reports whether w is a file. A file whose ReadFrom was called hides
+// itself in a type of package os without that method.
+func fileOf(w io.Writer) (f namedFile, hidden, ok bool) {
+	f, ok = w.(namedFile)
+	if !ok || !isOf("os", f) {
+		return nil, false, false
+	}
+	_, plain := f.(*os.File)
+	return f, !plain, true
 }
 
 // spliceTo copies the connection until its end into a stream or file. To a
@@ -81,6 +99,26 @@ func isStds(v any) bool {
 func (c *TCPConn) spliceTo(w io.Writer) (n int64, handled bool, err error) {
 	var to netfd.Sink
 	form := func(err error) error { return err }
+	if f, hidden, ok := fileOf(w); ok {
+		end, ok, err := netfd.FileSink(f)
+		if !ok && err == nil {
+			return 0, false, nil
+		}
+		form = func(err error) error {
+			if err == nil {
+				return nil
+			}
+			err = &os.PathError{Op: "write", Path: f.Name(), Err: err}
+			if hidden {
+				return final{err}
+			}
+			return err
+		}
+		if err != nil {
+			return 0, true, form(err)
+		}
+		to = end
+	}
 	switch w := w.(type) {
 	case *UnixConn:
 		if w.ok() && w.fd.Network() == "unix" {
@@ -93,16 +131,6 @@ func (c *TCPConn) spliceTo(w io.Writer) (n int64, handled bool, err error) {
 	case *net.UnixConn:
 		if end, ok := netfd.FromStd(w); ok {
 			to = end
-		}
-	case *os.File:
-		if end, ok := netfd.FromRegular(w); ok {
-			to = end
-			form = func(err error) error {
-				if err != nil {
-					err = &os.PathError{Op: "write", Path: w.Name(), Err: err}
-				}
-				return err
-			}
 		}
 	}
 	if to == nil {

@@ -415,53 +415,6 @@ func TestSpliceContents(t *testing.T) {
 	}
 }
 
-// A file takes a stream from its offset on; one for appending, and one that is
-// no regular file, in the ordinary way.
-func TestCopyIntoAFile(t *testing.T) {
-	data := randomBytes(1<<20 + 5)
-	for name, test := range map[string]struct {
-		before string
-		flags  int
-		offset int64
-		want   func() []byte
-	}{
-		"empty":         {"", 0, 0, func() []byte { return data }},
-		"at its offset": {"0123456789", 0, 5, func() []byte { return append([]byte("01234"), data...) }},
-		"appending":     {"0123456789", os.O_APPEND, 0, func() []byte { return append([]byte("0123456789"), data...) }},
-	} {
-		path := filepath.Join(t.TempDir(), "file")
-		os.WriteFile(path, []byte(test.before), 0o600)
-		f := open(os.OpenFile(path, os.O_RDWR|test.flags, 0))(t)
-		f.Seek(test.offset, io.SeekStart)
-		c, peer := streamPair(t, "tcp", ours, std)
-		go func() { peer.Write(data); peer.Close() }()
-		if n, err := io.Copy(f, c); n != int64(len(data)) || err != nil {
-			t.Errorf("%s: copied %d, %v", name, n, err)
-		}
-		got, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		wantBytes(t, name, got, test.want())
-		// The offset moved along.
-		f.Write([]byte("end"))
-		got, _ = os.ReadFile(path)
-		wantBytes(t, name+", then written to", got, append(test.want(), "end"...))
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, peer := streamPair(t, "tcp", ours, std)
-	go func() { peer.Write(data); peer.Close() }()
-	got := received(r)
-	if n, err := io.Copy(w, c); n != int64(len(data)) || err != nil {
-		t.Errorf("pipe: copied %d, %v", n, err)
-	}
-	w.Close()
-	wantBytes(t, "pipe", got(t), data)
-}
-
 // A proxy copies both ways, passes each side's end on, and the other direction
 // goes on.
 func TestProxyPassesHalfClosesOn(t *testing.T) {

@@ -65,6 +65,27 @@ var transfers = map[string]struct {
 			t.Errorf("copied %d, %v", n, err)
 		}
 	}, map[string][2]int{"splice": {4, 10000}}},
+	"tcp, read by a file": {func(t *testing.T, data []byte) {
+		src, from := streamPair(t, "tcp", ours, std)
+		go func() { from.Write(data); from.Close() }()
+		if n, err := fileWith(t, nil).ReadFrom(src); n != int64(len(data)) || err != nil {
+			t.Errorf("copied %d, %v", n, err)
+		}
+	}, map[string][2]int{"splice": {4, 10000}}},
+	"tcp to pipe": {func(t *testing.T, data []byte) {
+		src, from := streamPair(t, "tcp", ours, std)
+		go func() { from.Write(data); from.Close() }()
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := received(r)
+		if n, err := io.Copy(w, src); n != int64(len(data)) || err != nil {
+			t.Errorf("copied %d, %v", n, err)
+		}
+		w.Close()
+		wantBytes(t, "pipe", got(t), data)
+	}, map[string][2]int{"splice": {4, 10000}}},
 	"buffers": {func(t *testing.T, data []byte) {
 		c, peer := streamPair(t, "tcp", ours, std)
 		got := received(peer)

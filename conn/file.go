@@ -59,8 +59,8 @@ func fromFile(f *os.File) (*netfd.FD, error) {
 //
 // The two share the non-blocking mode. As package net's, the File's Fd method
 // turns it off, for child processes that can't do without. The connection's
-// deadlines and Close, unlike package net's, work all the same; only what
-// goes through sendfile(2) and splice(2) may then block.
+// deadlines and Close, unlike package net's, work all the same; copies then go
+// through the program's memory, since sendfile(2) and splice(2) would block.
 func (c *conn) File() (*os.File, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL

@@ -195,66 +195,6 @@ func echo(t *testing.T, from, to net.Conn) {
 	}
 }
 
-// File's Fd makes the descriptor blocking, and with it the connection's, whose
-// deadlines and Close work none the less.
-func TestDeadlinesSurviveABlockingDuplicate(t *testing.T) {
-	ln := listen(t, "tcp", "127.0.0.1:0")
-	peer := open(net.Dial("tcp", ln.Addr().String()))(t)
-	c := open(ln.Accept())(t)
-	udp := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
-	for _, s := range []any{c, ln, udp} {
-		fd := int(fileOf(t, s).Fd())
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
-			t.Fatalf("%T: the file's flags are %#x, %v, want a blocking one", s, flags, err)
-		}
-	}
-	big := make([]byte, 32<<20)
-	for name, call := range map[string]struct {
-		call        func() error
-		setDeadline func(time.Time) error
-	}{
-		"Read":    {func() error { _, err := c.Read(big); return err }, c.SetReadDeadline},
-		"Write":   {func() error { _, err := c.Write(big); return err }, c.SetWriteDeadline},
-		"Accept":  {func() error { _, err := ln.Accept(); return err }, ln.(*listener.TCPListener).SetDeadline},
-		"ReadUDP": {func() error { _, _, err := udp.ReadFrom(big); return err }, udp.SetReadDeadline},
-	} {
-		ended := make(chan error, 1)
-		within := func(d time.Duration) {
-			call.setDeadline(time.Now().Add(d))
-			go func() { ended <- call.call() }()
-			select {
-			case err := <-ended:
-				if !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("%s: %v", name, err)
-				}
-			case <-time.After(10 * time.Second):
-				t.Fatalf("%s: still blocked long after its deadline", name)
-			}
-		}
-		within(-time.Second)
-		within(20 * time.Millisecond)
-		call.setDeadline(time.Time{})
-	}
-	// And so does the ordinary case.
-	done := make(chan struct{})
-	go func() { io.Copy(io.Discard, peer); close(done) }()
-	c.SetWriteDeadline(time.Time{})
-	if _, err := c.Write(big); err != nil {
-		t.Error(err)
-	}
-	blocked := make(chan error, 1)
-	go func() { _, err := c.Read(big); blocked <- err }()
-	c.Close()
-	select {
-	case err := <-blocked:
-		if !errors.Is(err, net.ErrClosed) {
-			t.Errorf("Read ended by Close: %v", err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("Close does not end Read")
-	}
-}
-
 // Detach gives the descriptor away once, with what was received on it.
 func TestDetachedConnectionsGoOnElsewhere(t *testing.T) {
 	for _, network := range []string{"tcp", "unix", "unixpacket"} {

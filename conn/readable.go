@@ -19,9 +19,9 @@ import (
 //
 // f runs on the goroutine of the connection's event loop, where all other
 // connections of that loop wait for it: it must not block, and starts a
-// goroutine for anything longer. In particular it must not Close connections
-// that others of its kind wait for. It may call Read when called with nil,
-// Write of what the socket takes, and NotifyReadable again.
+// goroutine for anything longer. It may call Read when called with nil, Write
+// of what the socket takes, NotifyReadable again, and Close of this or any other
+// connection; those that are notified of their being closed are so later.
 //
 // Until f is called this counts as a Read in progress: other Reads wait for
 // it. If a Read or another notification is in progress the error matches

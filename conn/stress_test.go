@@ -10,11 +10,11 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/sockerr"
 	"github.com/moor-net/moor/listener"
 )
 
@@ -22,7 +22,7 @@ import (
 // any moment, by either side, may return.
 func ended(err error) bool {
 	return err == io.EOF || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF)
+		sockerr.Broken(err) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Connections open and close all the time on few descriptor numbers, with
@@ -76,7 +76,7 @@ func TestBytesNeverReachAnotherConnection(t *testing.T) {
 		}
 	}
 	var servers sync.WaitGroup
-	go func() {
+	servers.Go(func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
@@ -99,7 +99,7 @@ func TestBytesNeverReachAnotherConnection(t *testing.T) {
 				wg.Wait()
 			})
 		}
-	}()
+	})
 	var next atomic.Uint64
 	var clients sync.WaitGroup
 	for range 8 {
@@ -128,6 +128,7 @@ func TestBytesNeverReachAnotherConnection(t *testing.T) {
 		})
 	}
 	clients.Wait()
+	ln.Close()
 	servers.Wait()
 	if n := strangers.Load(); n > 0 {
 		t.Errorf("%d words reached a connection that they were not sent on", n)
@@ -257,7 +258,7 @@ func TestDialsCalledOffLeaveNothing(t *testing.T) {
 		switch {
 		case err == nil:
 			c.Close()
-		case errors.Is(err, syscall.ECONNRESET): // accepted and closed before we noticed
+		case sockerr.Reset(err): // accepted and closed before we noticed
 		case !errors.Is(err, context.Canceled):
 			t.Fatalf("error %v", err)
 		}
@@ -327,7 +328,7 @@ func TestDialSucceedsOnlyWhenConnected(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if _, err := c.Write([]byte("x")); errors.Is(err, syscall.ENOTCONN) {
+		if _, err := c.Write([]byte("x")); sockerr.NotConnected(err) {
 			t.Fatal("connected, and yet ENOTCONN")
 		}
 		c.(*conn.TCPConn).SetLinger(0)

@@ -27,12 +27,12 @@ var grace = 5 * time.Second
 
 // park returns the listener that srv is to serve from so that idle connections
 // of ln are parked, and what tells how many there are.
-func park(srv *http.Server, ln net.Listener) (net.Listener, func() int, error) {
+func park(srv *http.Server, ln net.Listener) (net.Listener, func() listener.ParkStats, error) {
 	parking, err := listener.Park(srv, ln, listener.Grace(grace))
 	if err != nil {
 		return nil, nil, err
 	}
-	return parking, parking.(*listener.ParkListener).Parked, nil
+	return parking, parking.(*listener.ParkListener).Stats, nil
 }
 
 // loopReader returns what reads the event loops' figures, or nil on the

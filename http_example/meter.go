@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/moor-net/moor/listener"
 )
 
 // meter counts what passes through the server. Counting is one or two atomic
@@ -13,7 +15,8 @@ type meter struct {
 	connections atomic.Int64  // open now, as far as the server was told of them
 	exchanges   atomic.Int64  // HTTP/1 requests in progress: one per connection
 	requests    atomic.Uint64 // since the start
-	parked      func() int    // connections outside of the server; nil without parking
+	// parking tells of connections outside of the server; nil without parking.
+	parking func() listener.ParkStats
 }
 
 // track is an http.Server's ConnState hook.
@@ -43,11 +46,13 @@ func (m *meter) count(next http.Handler) http.Handler {
 // open.
 //
 // Among the parked are connections that have sent nothing yet, of which the
-// server knows nothing. While there are such, up to as many active ones that
-// are idle are missing.
+// server was not told.
 func (m *meter) open() (active, parked int64) {
-	if m.parked != nil {
-		parked = int64(m.parked())
+	known := m.connections.Load()
+	if m.parking == nil {
+		return known, 0
 	}
-	return max(m.connections.Load()-parked, m.exchanges.Load()), parked
+	s := m.parking()
+	// Those that came or went between the two counts may be missing.
+	return max(known-int64(s.Parked), m.exchanges.Load()), int64(s.Parked + s.Silent + s.Shaking)
 }

@@ -75,7 +75,7 @@ func (s *sampler) take(now time.Time) sample {
 			Goroutines:  runtime.NumGoroutine(),
 		},
 		Listener: s.listener,
-		Parking:  s.meter.parked != nil,
+		Parking:  s.meter.parking != nil,
 		IdleHeld: s.idleHeld(),
 		Uptime:   now.Sub(s.started).Seconds(),
 		Requests: s.meter.requests.Load(),

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moor-net/moor/listener"
 	moorrt "github.com/moor-net/moor/runtime"
 )
 
@@ -53,27 +54,29 @@ func TestLoopThatIsNewHasARate(t *testing.T) {
 
 func TestSampleAddsUp(t *testing.T) {
 	for _, test := range []struct {
-		known, exchanges      int64 // what the server was told of
-		parked                int   // -1 without parking
+		known, exchanges      int64               // what the server was told of
+		parking               *listener.ParkStats // nil without
 		wantActive, wantTotal int64
 	}{
-		{known: 0, parked: -1, wantActive: 0, wantTotal: 0},
-		{known: 7, exchanges: 2, parked: -1, wantActive: 7, wantTotal: 7},
-		{known: 7, exchanges: 2, parked: 0, wantActive: 7, wantTotal: 7},
-		{known: 7, exchanges: 2, parked: 5, wantActive: 2, wantTotal: 7},
-		{known: 7, exchanges: 0, parked: 7, wantActive: 0, wantTotal: 7},
-		{known: 7, exchanges: 2, parked: 8, wantActive: 2, wantTotal: 10}, // three have sent nothing yet
+		{known: 0, wantActive: 0, wantTotal: 0},
+		{known: 7, exchanges: 2, wantActive: 7, wantTotal: 7},
+		{known: 7, exchanges: 2, parking: &listener.ParkStats{}, wantActive: 7, wantTotal: 7},
+		{known: 7, exchanges: 2, parking: &listener.ParkStats{Parked: 5}, wantActive: 2, wantTotal: 7},
+		{known: 7, parking: &listener.ParkStats{Parked: 7}, wantActive: 0, wantTotal: 7},
+		{known: 7, exchanges: 2, parking: &listener.ParkStats{Parked: 4, Silent: 3, Shaking: 1}, wantActive: 3, wantTotal: 11},
 	} {
 		m := &meter{}
 		m.connections.Store(test.known)
 		m.exchanges.Store(test.exchanges)
-		if test.parked >= 0 {
-			m.parked = func() int { return test.parked }
+		outside := listener.ParkStats{}
+		if test.parking != nil {
+			outside = *test.parking
+			m.parking = func() listener.ParkStats { return outside }
 		}
 		now := time.Unix(1_000_000, 0)
 		got := newSampler(m, "moor", nil, func() int { return 3 }, now).take(now)
 		if got.Active != test.wantActive || got.Connections != test.wantTotal ||
-			got.Parked != int64(max(test.parked, 0)) || got.Parking != (test.parked >= 0) || got.IdleHeld != 3 {
+			got.Parked != int64(outside.Parked+outside.Silent+outside.Shaking) || got.Parking != (test.parking != nil) || got.IdleHeld != 3 {
 			t.Errorf("%+v gives %+v", test, got.point)
 		}
 		if got.Connections == 0 {

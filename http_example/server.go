@@ -91,7 +91,7 @@ func newServer(opts options, ln net.Listener, errorLog io.Writer) (*server, erro
 		s.listener = tls.NewListener(ln, config)
 	}
 	if opts.park {
-		if s.listener, s.meter.parked, err = park(&s.http, s.listener); err != nil {
+		if s.listener, s.meter.parking, err = park(&s.http, s.listener); err != nil {
 			return nil, err
 		}
 	}

@@ -81,7 +81,11 @@ func (s *grpcService) FullDuplexCall(stream grpc.BidiStreamingServer[pb.Streamin
 // serveGRPC starts a server, which ends with the test.
 func serveGRPC(t *testing.T, s *stack, opts ...grpc.ServerOption) (srv *grpc.Server, address string, service *grpcService) {
 	t.Helper()
-	ln := s.listen(t)
+	return serveGRPCOn(t, s.listen(t), opts...)
+}
+
+func serveGRPCOn(t *testing.T, ln net.Listener, opts ...grpc.ServerOption) (srv *grpc.Server, address string, service *grpcService) {
+	t.Helper()
 	srv = grpc.NewServer(opts...)
 	service = &grpcService{ended: make(chan error, 1)}
 	pb.RegisterTestServiceServer(srv, service)

@@ -105,6 +105,7 @@ type ParkListener struct {
 	accepting bool  // there is an acceptor
 	shut      bool
 	lists     [lists]list
+	parks     uint64
 	timer     *time.Timer
 	ticking   bool
 	dead      []*Session // whose end the hook is not told of yet
@@ -125,12 +126,27 @@ func NewParkListener(ln net.Listener, opts ...ParkOption) *ParkListener {
 // Addr implements net.Listener.
 func (p *ParkListener) Addr() net.Addr { return p.ln.Addr() }
 
-// Parked returns the number of connections that wait for bytes outside of the
-// server: idle ones, and new ones before their first byte.
-func (p *ParkListener) Parked() int {
+// ParkStats are a ParkListener's figures at one moment.
+type ParkStats struct {
+	Silent  int    // new connections before their first byte: the server knows nothing of them
+	Shaking int    // those in their TLS handshake: nor of them
+	Parked  int    // idle ones that the server has had, and will have again
+	Parks   uint64 // how often a connection was parked
+}
+
+// Stats returns the listener's figures. They fit together exactly; but a
+// connection that has become readable and was not accepted yet is in none.
+func (p *ParkListener) Stats() ParkStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.lists[listParked].n + p.lists[listFresh].n
+	return ParkStats{p.lists[listFresh].n, p.lists[listShaking].n, p.lists[listParked].n, p.parks}
+}
+
+// Parked returns the number of connections that wait outside of the server: idle
+// ones, and new ones before their first byte or in their handshake.
+func (p *ParkListener) Parked() int {
+	s := p.Stats()
+	return s.Parked + s.Silent + s.Shaking
 }
 
 // Accept implements net.Listener. It returns a new connection that has sent
@@ -268,7 +284,7 @@ func (p *ParkListener) Close() error {
 		}
 	}
 	p.queue = nil
-	for _, place := range []place{listFresh, listParked} {
+	for _, place := range []place{listFresh, listShaking, listParked} {
 		for s := p.lists[place].first; s != nil; {
 			next := s.next
 			if s.end(waiting) || s.end(shaking) {

@@ -7,10 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,54 +47,115 @@ type script [][]byte
 type exactServers struct {
 	std, stdTLS func(script) ([]byte, error)
 	parks       map[string]func(script) ([]byte, error)
+	listeners   map[string]*listener.ParkListener
 }
 
 func newExactServers(t testing.TB) *exactServers {
 	cert := certificate(t)
-	start := func(opts []listener.ParkOption, secure bool) func(script) ([]byte, error) {
-		srv := &http.Server{Handler: exactHandler, ErrorLog: quiet}
-		var ln net.Listener
-		var err error
-		if opts == nil {
-			ln, err = net.Listen("tcp", "127.0.0.1:0")
-		} else {
-			ln, err = listener.Listen("tcp", "127.0.0.1:0")
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if secure {
-			ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}})
-		}
-		settle := func() {}
-		if opts != nil {
-			if ln, err = listener.Park(srv, ln, opts...); err != nil {
-				t.Fatal(err)
-			}
-			p := ln.(*listener.ParkListener)
-			// A request that is incomplete never gets parked: don't wait long.
-			settle = func() {
-				for until := time.Now().Add(2 * time.Millisecond); p.Parked() == 0 && time.Now().Before(until); {
-					runtime.Gosched()
-				}
-			}
-		}
+	s := &exactServers{parks: map[string]func(script) ([]byte, error){}, listeners: map[string]*listener.ParkListener{}}
+	secured := func(ln net.Listener) net.Listener {
+		return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}})
+	}
+	serve := func(srv *http.Server, ln net.Listener, how client, pause pause) func(script) ([]byte, error) {
 		go srv.Serve(ln)
 		t.Cleanup(func() { srv.Close() })
 		return func(pieces script) ([]byte, error) {
-			return runScript(ln.Addr().String(), secure, pieces, settle)
+			return runScript(ln.Addr().String(), how, pieces, pause)
 		}
 	}
-	return &exactServers{start(nil, false), start(nil, true), map[string]func(script) ([]byte, error){
-		"at every chance":           start([]listener.ParkOption{listener.Grace(0)}, false),
-		"after a moment":            start([]listener.ParkOption{listener.Grace(time.Millisecond)}, false),
-		"at every chance, with TLS": start([]listener.ParkOption{listener.Grace(0)}, true),
-		"after a moment, with TLS":  start([]listener.ParkOption{listener.Grace(time.Millisecond)}, true),
-	}}
+	for _, secure := range []bool{false, true} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv := &http.Server{Handler: exactHandler, ErrorLog: quiet}
+		if secure {
+			s.stdTLS = serve(srv, secured(ln), withTLS, func(send func()) { send() })
+		} else {
+			s.std = serve(srv, ln, plain, func(send func()) { send() })
+		}
+	}
+	for name, c := range map[string]struct {
+		grace  time.Duration
+		client client
+	}{
+		"at every chance":                           {0, plain},
+		"after a moment":                            {time.Millisecond, plain},
+		"at every chance, with TLS":                 {0, withTLS},
+		"after a moment, with TLS":                  {time.Millisecond, withTLS},
+		"at every chance, with TLS's records split": {0, withSplitTLS},
+		"after a moment, with TLS's records split":  {time.Millisecond, withSplitTLS},
+	} {
+		ln, err := listener.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.client != plain {
+			ln = secured(ln)
+		}
+		srv := &http.Server{Handler: exactHandler, ErrorLog: quiet}
+		if ln, err = listener.Park(srv, ln, listener.Grace(c.grace)); err != nil {
+			t.Fatal(err)
+		}
+		p := ln.(*listener.ParkListener)
+		s.listeners[name] = p
+		// A tick is a millisecond, and the grace period is over after two. A
+		// request that is incomplete never gets parked: don't wait for long.
+		limit := 2*time.Millisecond + 2*c.grace
+		s.parks[name] = serve(srv, ln, c.client, func(send func()) {
+			before := p.Stats()
+			send()
+			spin(limit, func() bool { // until what was sent is noticed
+				now := p.Stats()
+				return now.Parks > before.Parks || before.Silent+before.Parked > 0 && now.Silent+now.Parked == 0
+			})
+			spin(limit, func() bool { return p.Stats().Parked > 0 })
+		})
+	}
+	return s
+}
+
+// spin waits until done returns true, but no longer than limit.
+func spin(limit time.Duration, done func() bool) {
+	for until := time.Now().Add(limit); !done() && time.Now().Before(until); {
+		time.Sleep(100 * time.Microsecond) // there is no event for it
+	}
+}
+
+// pause calls send, which sends something, and waits for as long as it takes
+// the connection to be parked after it.
+type pause func(send func())
+
+// client says how a script reaches the server.
+type client int
+
+const (
+	plain client = iota
+	withTLS
+	withSplitTLS // each record in two pieces, with time for parking in between
+)
+
+// A splitConn sends what it is given in two pieces.
+type splitConn struct {
+	net.Conn
+	pause pause
+	split bool // true after the handshake
+	sent  int
+}
+
+func (c *splitConn) Write(b []byte) (int, error) {
+	if !c.split || len(b) < 2 {
+		return c.Conn.Write(b)
+	}
+	at := 1 + c.sent%(len(b)-1) // anywhere
+	c.sent += len(b)
+	c.pause(func() { c.Conn.Write(b[:at]) }) // if that fails so does the other half
+	n, err := c.Conn.Write(b[at:])
+	return at + n, err
 }
 
 // runScript sends the pieces and returns all that the server answers.
-func runScript(addr string, secure bool, pieces script, settle func()) ([]byte, error) {
+func runScript(addr string, how client, pieces script, pause pause) ([]byte, error) {
 	raw, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
@@ -105,8 +166,14 @@ func runScript(addr string, secure bool, pieces script, settle func()) ([]byte, 
 		net.Conn
 		CloseWrite() error
 	})
-	if secure {
-		c = tls.Client(raw, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	if how != plain {
+		split := &splitConn{Conn: raw, pause: pause}
+		secure := tls.Client(split, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+		if err := secure.Handshake(); err != nil {
+			return nil, err
+		}
+		split.split = how == withSplitTLS
+		c = secure
 	}
 	answers := make(chan []byte)
 	go func() {
@@ -116,14 +183,15 @@ func runScript(addr string, secure bool, pieces script, settle func()) ([]byte, 
 		}
 		answers <- got
 	}()
+	pause(func() {}) // the server has never seen anything
 	for _, p := range pieces {
-		settle()
-		if _, err := c.Write(p); err != nil {
+		var err error
+		pause(func() { _, err = c.Write(p) })
+		if err != nil {
 			raw.Close()
 			return <-answers, err
 		}
 	}
-	settle()
 	if !endsByItself(pieces) {
 		c.CloseWrite()
 	}
@@ -140,20 +208,29 @@ func endsByItself(pieces script) bool {
 
 func (s *exactServers) check(t *testing.T, pieces script) {
 	t.Helper()
-	for name, run := range s.parks {
-		reference := s.std
-		if strings.Contains(name, "TLS") {
-			reference = s.stdTLS
-		}
-		want, err := reference(script{bytes.Join(pieces, nil)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := run(pieces)
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("parked %s: %q\ngot  %q, %v\nwant %q", name, pieces, got, err, want)
-		}
+	whole := script{bytes.Join(pieces, nil)}
+	want, err := s.std(whole)
+	if err != nil {
+		t.Fatal(err)
 	}
+	wantTLS, err := s.stdTLS(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for name, run := range s.parks {
+		all.Go(func() {
+			want := want
+			if strings.Contains(name, "TLS") {
+				want = wantTLS
+			}
+			got, err := run(pieces)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("parked %s: %q\ngot  %q, %v\nwant %q", name, pieces, got, err, want)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // Requests of all kinds, for scripts.
@@ -187,9 +264,11 @@ func TestParkSplitAnywhere(t *testing.T) {
 	if testing.Short() {
 		step = 7
 	}
+	scripts := 0
 	for _, stream := range streams {
 		for at := 1; at < len(stream); at += step {
 			s.check(t, script{[]byte(stream[:at]), []byte(stream[at:])})
+			scripts++
 		}
 	}
 	// The first three bytes of a request, pipelined behind another.
@@ -197,6 +276,16 @@ func TestParkSplitAnywhere(t *testing.T) {
 	for n := 1; n <= 4; n++ {
 		for m := n; m <= 4; m++ {
 			s.check(t, script{[]byte(first + second[:n]), []byte(second[n:m]), []byte(second[m:])})
+			scripts++
+		}
+	}
+	// Two of three streams leave the connection open, and some splits are
+	// between requests.
+	for name, p := range s.listeners {
+		n := p.Stats().Parks
+		t.Logf("parked %s: %d times in %d scripts", name, n, scripts)
+		if n < uint64(scripts)/10 { // not so few however busy the machine is
+			t.Errorf("parked %s: %d times in %d scripts", name, n, scripts)
 		}
 	}
 }

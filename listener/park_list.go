@@ -9,8 +9,9 @@ type place uint8
 const (
 	listNone    place = iota
 	listFresh         // new: before the first byte, in order of arrival
-	listParked        // parked, or in the handshake
-	listWatched       // the server's, and lately idle
+	listShaking       // new: in the handshake
+	listParked
+	listWatched // the server's, and lately idle
 	lists
 )
 

@@ -34,6 +34,9 @@ func (p *ParkListener) wait(s *Session, from state, in place) bool {
 	s.mode.Store(0)
 	s.since = p.tick.Load()
 	p.put(s, in)
+	if in == listParked {
+		p.parks++
+	}
 	s.mu.Unlock()
 	p.mu.Unlock()
 	s.FD().ForgetAddrs(p.addr)
@@ -68,7 +71,7 @@ func (p *ParkListener) release(s *Session, err error) {
 		ok := s.state == waiting
 		if ok {
 			s.state = shaking
-			p.put(s, listParked)
+			p.put(s, listShaking)
 		}
 		s.mu.Unlock()
 		p.mu.Unlock()

@@ -46,7 +46,7 @@ func (fd *FD) setDeadline(t time.Time, r, w *side) error {
 // looks at the deadline: one of them sees the other.
 func (fd *FD) setSide(s *side, at int64) {
 	s.deadline.Store(at)
-	if s.state.Load()&waiting == 0 || at == 0 {
+	if s.state.Load()&occupied == 0 || at == 0 {
 		return
 	}
 	if at <= mono.Now() {

@@ -61,7 +61,7 @@ func pairOn(t testing.TB, rts ...*Runtime) (a, b *FD) {
 // waitFor waits until a goroutine sleeps on the side.
 func waitFor(t testing.TB, s *side) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); s.state.Load()&waiting == 0; {
+	for end := time.Now().Add(10 * time.Second); s.state.Load()&occupied == 0; {
 		if time.Now().After(end) {
 			t.Fatal("nobody waits")
 		}

@@ -15,43 +15,47 @@ const maxTransfer = 1 << 30
 
 // Read reads into p. Except on a Packet FD it returns io.EOF at the end.
 // An empty p returns at once. Errors are *os.SyscallError of read(2).
-func (fd *FD) Read(p []byte) (int, error) {
+//
+// The frames below a goroutine that sleeps in here are few and small: with
+// thousands of connections each has to come back from memory.
+func (fd *FD) Read(p []byte) (n int, err error) {
 	if err := fd.begin(fdmutex.Read); err != nil {
 		return 0, err
 	}
-	n, err := fd.read(p)
+	if len(p) > 0 {
+		err = fd.r.expired()
+		for again := true; again && err == nil; {
+			if fd.r.take() {
+				n, again, err = fd.attemptRead(p)
+			} else {
+				err = fd.wait(&fd.r)
+			}
+		}
+	}
 	fd.end(fdmutex.Read)
+	fd.loop.charge(n)
 	return n, err
 }
 
-func (fd *FD) read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if err := fd.r.expired(); err != nil {
-		return 0, err
-	}
+// attemptRead reads once. It reports again when that would block. The side's
+// ready bit was cleared by the caller.
+func (fd *FD) attemptRead(p []byte) (n int, again bool, err error) {
 	if fd.kind == Stream && len(p) > maxTransfer {
 		p = p[:maxTransfer]
 	}
-	for {
-		if err := fd.awaitData(); err != nil {
-			return 0, err
-		}
-		n, errno := fd.callRead(p)
-		switch {
-		case errno == syscall.EAGAIN:
-			continue
-		case errno != 0:
-			fd.r.keep()
-			return 0, os.NewSyscallError("read", errno)
-		}
-		if n == 0 || n == len(p) || !fd.drained() {
-			fd.r.keep()
-		}
-		fd.loop.in.Add(uint64(n))
-		return n, fd.eof(n)
+	n, errno := fd.callRead(p)
+	switch {
+	case errno == syscall.EAGAIN:
+		return 0, true, nil
+	case errno != 0:
+		fd.r.keep()
+		return 0, false, os.NewSyscallError(sys.ReadName, errno)
 	}
+	if n == 0 || n == len(p) || !fd.drained() {
+		fd.r.keep()
+	}
+	fd.loop.in.Add(uint64(n))
+	return n, false, fd.eof(n)
 }
 
 // awaitData waits until a read is worth trying.
@@ -90,43 +94,40 @@ func (fd *FD) drained() bool {
 
 // Write writes all of p. It returns the number of bytes that the system took,
 // and an error if that is less. Errors are *os.SyscallError of write(2).
-func (fd *FD) Write(p []byte) (int, error) {
+func (fd *FD) Write(p []byte) (n int, err error) {
 	if err := fd.begin(fdmutex.Write); err != nil {
 		return 0, err
 	}
-	n, err := fd.write(p)
+	err = fd.w.expired()
+	for again := true; err == nil && (again || n < len(p)); {
+		var taken int
+		taken, again, err = fd.attemptWrite(p[n:])
+		n += taken
+		if again {
+			err = fd.awaitSpace()
+		}
+	}
 	fd.end(fdmutex.Write)
+	fd.loop.charge(n)
 	return n, err
 }
 
-func (fd *FD) write(p []byte) (int, error) {
-	if err := fd.w.expired(); err != nil {
-		return 0, err
+// attemptWrite writes once. It reports again when that would block.
+func (fd *FD) attemptWrite(p []byte) (n int, again bool, err error) {
+	if fd.kind == Stream && len(p) > maxTransfer {
+		p = p[:maxTransfer]
 	}
-	done := 0
-	for {
-		chunk := p[done:]
-		if fd.kind == Stream && len(chunk) > maxTransfer {
-			chunk = chunk[:maxTransfer]
-		}
-		n, errno := fd.callWrite(chunk)
-		if n > 0 {
-			done += n
-			fd.loop.out.Add(uint64(n))
-		}
-		switch {
-		case errno == syscall.EAGAIN:
-			if err := fd.awaitSpace(); err != nil {
-				return done, err
-			}
-		case errno != 0:
-			return done, os.NewSyscallError("write", errno)
-		case done == len(p):
-			return done, nil
-		case n == 0:
-			return done, io.ErrUnexpectedEOF
-		}
+	n, errno := fd.callWrite(p)
+	switch {
+	case errno == syscall.EAGAIN:
+		return 0, true, nil
+	case errno != 0:
+		return 0, false, os.NewSyscallError(sys.WriteName, errno)
+	case n == 0 && len(p) > 0:
+		return 0, false, io.ErrUnexpectedEOF
 	}
+	fd.loop.out.Add(uint64(n))
+	return n, false, nil
 }
 
 // awaitSpace waits until a write that found no space is worth trying again.

@@ -34,7 +34,7 @@ func (fd *FD) readFrom(p []byte, addr *sys.RawAddr) (int, error) {
 		}
 		fd.r.keep()
 		if errno != 0 {
-			return 0, os.NewSyscallError("recvfrom", errno)
+			return 0, os.NewSyscallError(sys.RecvFromName, errno)
 		}
 		fd.loop.in.Add(uint64(n))
 		return n, fd.eof(n)
@@ -45,7 +45,9 @@ func (fd *FD) readFrom(p []byte, addr *sys.RawAddr) (int, error) {
 // stores the sender's address in addr, if there is one. It returns both
 // lengths and the flags of the message; flags are those of the call. With
 // control messages alone to read, a connection gives up one byte of data as
-// well. Errors are *os.SyscallError of recvmsg(2).
+// well. Errors are *os.SyscallError of recvmsg(2). As in package net n is -1 if
+// there was none when it was called and waiting ended with an error, or if the
+// system reported one.
 func (fd *FD) ReadMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rflags int, err error) {
 	if err := fd.begin(fdmutex.Read); err != nil {
 		return 0, 0, 0, err
@@ -65,7 +67,7 @@ func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 	}
 	for {
 		if err := fd.awaitData(); err != nil {
-			return 0, 0, 0, err
+			return -1, 0, 0, err
 		}
 		n, oobn, rflags, errno := sys.RecvMsg(int(fd.sysfd), p, oob, flags, addr)
 		if errno == syscall.EAGAIN {
@@ -73,7 +75,7 @@ func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 		}
 		fd.r.keep()
 		if errno != 0 {
-			return 0, 0, 0, os.NewSyscallError("recvmsg", errno)
+			return -1, 0, 0, os.NewSyscallError(sys.RecvMsgName, errno)
 		}
 		fd.loop.in.Add(uint64(n))
 		return n, oobn, rflags, fd.eof(n)
@@ -111,7 +113,7 @@ func (fd *FD) writeTo(p []byte, addr *sys.RawAddr) (int, error) {
 				return 0, err
 			}
 		default:
-			return 0, os.NewSyscallError("sendto", errno)
+			return 0, os.NewSyscallError(sys.SendToName, errno)
 		}
 	}
 }
@@ -150,7 +152,7 @@ func (fd *FD) writeMsg(p, oob []byte, addr *sys.RawAddr) (n, oobn int, err error
 				return 0, 0, err
 			}
 		default:
-			return 0, 0, os.NewSyscallError("sendmsg", errno)
+			return 0, 0, os.NewSyscallError(sys.SendMsgName, errno)
 		}
 	}
 }

@@ -19,9 +19,10 @@ type Notice struct {
 	// passed. It must not block: all other FDs of the loop wait for it.
 	F func(error)
 
-	state atomic.Uint32
-	job   job // points back to the Notice
-	fd    *FD
+	state  atomic.Uint32
+	posted bool // to the loop's queue
+	job    job  // points back to the Notice
+	fd     *FD
 }
 
 // States of a Notice. From armed, one party moves it on: the loop, which then
@@ -115,17 +116,51 @@ func (n *Notice) settle() (due bool, err error) {
 		if (n.state.Load() == canceled || fd.ended(s) != nil) && s.withdraw() {
 			continue
 		}
-		fd.rearm(s)
 		// If n is run at this moment the entry in the wheel serves the next.
-		if at := s.deadline.Load(); at != 0 {
-			fd.arm(s, at)
-		}
+		fd.watched(s)
 		return false, nil
 	}
 }
 
+// enqueue is called before n, for which the read lock is held, is put into the
+// loop's queue. Either it or Close sees what the other has done.
+func (n *Notice) enqueue() {
+	n.posted = true
+	n.fd.r.state.Or(queued)
+	if n.fd.mu.Closed() {
+		n.fd.unlockQueued()
+	}
+}
+
+// unlockQueued gives back the read lock of a closed FD that is held for a Notice
+// in the loop's queue, so that whoever waits for the last user need not wait for
+// the loop: it may be the loop.
+func (fd *FD) unlockQueued() {
+	if fd.r.dequeue() {
+		fd.end(fdmutex.Read)
+	}
+}
+
+// dequeue clears the queued bit and reports whether it was set.
+func (s *side) dequeue() bool {
+	if s.state.Load()&queued == 0 || s.state.And(^uint32(queued))&queued == 0 {
+		return false
+	}
+	s.who.Store(nil)
+	return true
+}
+
 // run is called on the loop after n was taken off its side.
 func (n *Notice) run() {
+	if n.posted {
+		n.posted = false
+		if !n.fd.r.dequeue() { // the FD was closed
+			if n.state.CompareAndSwap(armed, idle) {
+				n.F(net.ErrClosed)
+			}
+			return
+		}
+	}
 	due, err := n.settle()
 	if !due {
 		return

@@ -1,6 +1,10 @@
 package runtime
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/moor-net/moor/internal/parker"
+)
 
 // A side is one direction of an FD: what is known about its readiness, who
 // waits for it, and until when. One operation at a time uses a side, since an
@@ -13,8 +17,10 @@ import "sync/atomic"
 //	         the bit was last cleared, or the last try left something over.
 //	         An operation clears it before its system call, so an event that
 //	         comes during the call is not lost.
-//	waiting  who is to be woken. Whoever clears the bit owes exactly one wake,
-//	         and nobody else touches who until that was paid.
+//	waiting  who is to be run. Whoever clears the bit owes exactly one run, and
+//	         nobody else touches who until that was paid.
+//	asleep   a goroutine sleeps in seat, or is about to. Whoever clears the bit
+//	         owes exactly one Unpark. Never set together with waiting.
 //	pressing half-close, hang-up, error or urgent data was reported. From then
 //	         on a short read does not mean drained: there may be no other
 //	         event. The bit is never cleared.
@@ -26,18 +32,27 @@ import "sync/atomic"
 //	detached
 //	         (of the writing side alone) Detach closed the FD: the descriptor
 //	         stays open. The bit is never cleared.
+//	queued   (of the reading side alone) the read lock is held for a Notice that
+//	         is in the loop's queue. Whoever clears the bit has the lock: the
+//	         loop when it comes to the Notice, or Close, which must not wait
+//	         for that.
 type side struct {
-	deadline atomic.Int64        // moment on mono's scale, zero for none
-	who      atomic.Pointer[job] // valid while waiting is set; see waiter.go
+	deadline atomic.Int64 // moment on mono's scale, zero for none
+	seat     parker.Parker
+	who      atomic.Pointer[job] // valid while waiting is set
 	state    atomic.Uint32
 }
 
 const (
 	ready      = 1 << 0
 	waiting    = 1 << 1
-	pressing   = 1 << 2
-	duplicated = 1 << 3
-	detached   = 1 << 4
+	asleep     = 1 << 2
+	pressing   = 1 << 3
+	duplicated = 1 << 4
+	detached   = 1 << 5
+	queued     = 1 << 6
+
+	occupied = waiting | asleep // somebody is to be told
 )
 
 // take reports whether the operation is worth trying, and clears the bit.
@@ -52,27 +67,25 @@ func (s *side) take() bool {
 // keep says that the next operation is worth trying too.
 func (s *side) keep() { s.state.Or(ready) }
 
-// rouse sets bits and wakes who waits. A goroutine is woken here; any other job
-// is returned, for the caller to run it where that is right.
+// rouse sets bits and wakes who waits. A goroutine is woken here; a job is
+// returned, for the caller to run it where that is right.
 func (s *side) rouse(bits uint32) *job {
 	for {
 		old := s.state.Load()
-		next := (old | bits) &^ waiting
+		next := (old | bits) &^ occupied
 		if next == old {
 			return nil
 		}
 		if !s.state.CompareAndSwap(old, next) {
 			continue
 		}
-		if old&waiting == 0 {
-			return nil
+		switch {
+		case old&asleep != 0:
+			s.seat.Unpark()
+		case old&waiting != 0:
+			return s.who.Load()
 		}
-		j := s.who.Load()
-		if w, ok := j.to.(*waiter); ok {
-			w.asleep.Signal()
-			return nil
-		}
-		return j
+		return nil
 	}
 }
 
@@ -80,26 +93,34 @@ func (s *side) rouse(bits uint32) *job {
 // reported true, the caller checks once more whatever else would end the wait.
 func (s *side) announce(j *job) bool {
 	s.who.Store(j)
+	return s.unlessReady(waiting)
+}
+
+// withdraw takes the job back that announce put there. It reports false when
+// somebody else has cleared the bit, who will run it.
+func (s *side) withdraw() bool { return s.unset(waiting) }
+
+// unlessReady sets bit, or reports false if the side is ready.
+func (s *side) unlessReady(bit uint32) bool {
 	for {
 		old := s.state.Load()
 		if old&ready != 0 {
 			return false
 		}
-		if s.state.CompareAndSwap(old, old|waiting) {
+		if s.state.CompareAndSwap(old, old|bit) {
 			return true
 		}
 	}
 }
 
-// withdraw takes the waiter back that announce put there. It reports false
-// when somebody else has cleared the bit, whose wake is then on its way.
-func (s *side) withdraw() bool {
+// unset clears bit. It reports false if somebody else has.
+func (s *side) unset(bit uint32) bool {
 	for {
 		old := s.state.Load()
-		if old&waiting == 0 {
+		if old&bit == 0 {
 			return false
 		}
-		if s.state.CompareAndSwap(old, old&^waiting) {
+		if s.state.CompareAndSwap(old, old&^bit) {
 			return true
 		}
 	}

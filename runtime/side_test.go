@@ -7,36 +7,10 @@ import (
 	"testing"
 )
 
-// A sleeper is a waiter without an FD: as it falls asleep it does what before
-// does.
-type sleeper struct {
-	waiter
-	before func()
-}
-
-func (w *sleeper) Lock()   {}
-func (w *sleeper) Unlock() { w.before() }
-
-func newSleeper(before func(w *sleeper)) *sleeper {
-	w := new(sleeper)
-	w.before = func() { before(w) }
-	w.job.to, w.asleep.L = &w.waiter, w
-	return w
-}
-
-// sleeper returns one that sleeps until a rouse, unless the side is ready.
-func (s *side) sleeper() *sleeper {
-	return newSleeper(func(w *sleeper) {
-		if !s.announce(&w.job) {
-			w.asleep.Signal()
-		}
-	})
-}
-
-func TestAnnounceIsRefusedWhenReady(t *testing.T) {
+func TestReadySideLetsNobodySleep(t *testing.T) {
 	var s side
 	s.keep()
-	if s.announce(&waiters.New().(*waiter).job) {
+	if s.announce(new(job)) || s.unlessReady(asleep) {
 		t.Fatal("a ready side lets its operation sleep")
 	}
 	if !s.take() || s.take() {
@@ -45,37 +19,40 @@ func TestAnnounceIsRefusedWhenReady(t *testing.T) {
 }
 
 func TestRouseBeforeSleepIsNotLost(t *testing.T) {
-	var s side
-	w := newSleeper(func(w *sleeper) {
-		if !s.announce(&w.job) {
-			t.Error("announce refused")
-		}
-		s.rouse(0)
-	})
+	s := new(side)
 	for range 1000 {
-		w.asleep.Wait() // would hang
+		s.unlessReady(asleep)
+		s.rouse(0)
+		s.seat.Park() // would hang
 	}
 }
 
-func TestWithdrawTellsWhetherAWakeIsOnItsWay(t *testing.T) {
-	var s side
-	i := 0
-	w := newSleeper(func(w *sleeper) {
-		s.announce(&w.job)
+func TestUnsetTellsWhetherAWakeIsOnItsWay(t *testing.T) {
+	s := new(side)
+	for i := range 1000 {
+		s.unlessReady(asleep)
 		if i%2 == 0 {
 			s.rouse(0)
 		}
-		if mine := s.withdraw(); mine != (i%2 == 1) {
-			t.Errorf("withdraw = %v", mine)
-		} else if mine {
-			w.asleep.Signal()
+		if mine := s.unset(asleep); mine != (i%2 == 1) {
+			t.Fatalf("round %d: unset = %v", i, mine)
+		} else if !mine {
+			s.seat.Park()
 		}
-	})
-	for ; i < 1000; i++ {
-		w.asleep.Wait()
 		if st := s.state.Load(); st != 0 {
 			t.Fatalf("state %b afterwards", st)
 		}
+	}
+}
+
+func TestRouseReturnsTheJob(t *testing.T) {
+	var s side
+	j := new(job)
+	if !s.announce(j) || s.rouse(0) != j || s.rouse(0) != nil || s.withdraw() {
+		t.Fatal("the job is not returned exactly once")
+	}
+	if !s.announce(j) || !s.withdraw() || s.rouse(ready) != nil {
+		t.Fatal("a job that was withdrawn is returned")
 	}
 }
 
@@ -95,7 +72,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	if testing.Short() {
 		rounds = 10000
 	}
-	var s side
+	s := new(side)
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	for range 2 {
@@ -121,10 +98,11 @@ func TestNoWakeUpIsLost(t *testing.T) {
 			<-taken
 		}
 	})
-	w := s.sleeper()
 	for range rounds {
 		for !s.take() {
-			w.asleep.Wait()
+			if s.unlessReady(asleep) {
+				s.seat.Park()
+			}
 		}
 		taken <- struct{}{}
 	}

@@ -9,11 +9,15 @@ import (
 	"github.com/moor-net/moor/internal/sys"
 )
 
+// blocking reports whether a system call that can't say for itself that it must
+// not block would, because somebody has made a duplicate blocking.
+func (fd *FD) blocking() bool { return fd.shared() && sys.Blocking(int(fd.sysfd)) }
+
 // SendFile sends a file, given by its descriptor, from the file's offset on,
 // which moves along: up to limit bytes, or to the end if limit is zero. It
-// reports handled if it sent anything or tried to: otherwise it has changed
-// nothing, and the system can't do it for this kind of file. Errors are
-// *os.SyscallError of sendfile(2).
+// reports handled unless the rest must be sent in another way: because the
+// system can't do it for this kind of file, or because a duplicate of the
+// descriptor was made blocking. Errors are *os.SyscallError of sendfile(2).
 func (fd *FD) SendFile(file uintptr, limit int64) (sent int64, handled bool, err error) {
 	if err := fd.begin(fdmutex.Write); err != nil {
 		return 0, false, err
@@ -28,6 +32,9 @@ func (fd *FD) sendFile(file int, limit int64) (sent int64, handled bool, err err
 		return 0, false, err
 	}
 	for limit == 0 || sent < limit {
+		if fd.blocking() {
+			return sent, false, nil
+		}
 		chunk := int64(maxTransfer)
 		if limit > 0 {
 			chunk = min(chunk, limit-sent)
@@ -58,7 +65,8 @@ func (fd *FD) sendFile(file int, limit int64) (sent int64, handled bool, err err
 // SpliceRead moves up to max bytes from the socket into a pipe, given by its
 // writing end, that is empty. It waits until there are any; zero means the end.
 // Errors are *os.SyscallError of splice(2), with EINVAL if the system can't do
-// it for this kind of socket.
+// it for this kind of socket, or must not since a duplicate of the descriptor
+// was made blocking.
 func (fd *FD) SpliceRead(pipe, max int) (int, error) {
 	if err := fd.begin(fdmutex.Read); err != nil {
 		return 0, err
@@ -76,6 +84,10 @@ func (fd *FD) spliceRead(pipe, max int) (int, error) {
 		if err := fd.awaitData(); err != nil {
 			return 0, err
 		}
+		if fd.blocking() {
+			fd.r.keep()
+			return 0, os.NewSyscallError("splice", syscall.EINVAL)
+		}
 		// The pipe has room: if this would block it is for lack of data.
 		n, errno := sys.Splice(pipe, int(fd.sysfd), max)
 		if errno == syscall.EAGAIN {
@@ -91,8 +103,8 @@ func (fd *FD) spliceRead(pipe, max int) (int, error) {
 }
 
 // SpliceWrite moves n bytes from a pipe, given by its reading end, that has as
-// many, to the socket, and returns how many it moved. Errors are
-// *os.SyscallError of splice(2).
+// many, to the socket, and returns how many it moved. Errors are those of
+// SpliceRead.
 func (fd *FD) SpliceWrite(pipe, n int) (int, error) {
 	if err := fd.begin(fdmutex.Write); err != nil {
 		return 0, err
@@ -108,6 +120,9 @@ func (fd *FD) spliceWrite(pipe, n int) (int, error) {
 	}
 	done := 0
 	for done < n {
+		if fd.blocking() {
+			return done, os.NewSyscallError("splice", syscall.EINVAL)
+		}
 		// The pipe has data: if this would block it is for lack of space.
 		m, errno := sys.Splice(int(fd.sysfd), pipe, n-done)
 		done += m

@@ -3,73 +3,46 @@ package runtime
 import (
 	"net"
 	"os"
-	"sync"
 
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/netpoll"
 )
 
-// Who waits on a side is a job: a Notice's or a Watch's, which is run on the
-// loop, or that of a waiter, which is a sleeping goroutine. Idle FDs have none;
-// goroutines take theirs from a pool while they sleep.
-//
-// A waiter sleeps on a condition variable. Unlike a WaitGroup or a Mutex, whose
-// sleepers the runtime keeps in trees that all share, it has a list of its own,
-// so that a wake-up costs the same however many sleep. Being its own Locker
-// it announces itself at the moment between the drawing of its ticket and the
-// sleep: a Signal that comes from then on is not lost.
-type waiter struct {
-	asleep sync.Cond
-	job    job // points back to the waiter
-	fd     *FD
-	side   *side
-}
+// Who waits on a side is a sleeping goroutine, or a job: a coroutine's, or that
+// of a Notice or a Watch, which is run on the loop. A goroutine holds the side's
+// lock while it sleeps, and nothing else: it sleeps in the side itself.
 
-var waiters = sync.Pool{New: func() any {
-	w := new(waiter)
-	w.job.to, w.asleep.L = w, w
-	return w
-}}
-
-// wait puts the caller to sleep until s is ready. It returns the error that
-// ends the wait otherwise. The caller holds the side's lock.
+// wait puts the caller to sleep until s is ready; a coroutine switches back
+// instead. It returns the error that ends the wait otherwise. The caller holds
+// the side's lock.
 func (fd *FD) wait(s *side) error {
-	w := waiters.Get().(*waiter)
-	w.fd, w.side = fd, s
-	var err error
-	for s.state.Load()&ready == 0 && err == nil {
-		w.asleep.Wait()
-		// Woken by an event, Close, or a deadline that has passed or was
-		// moved meanwhile.
-		if s.state.Load()&ready == 0 {
-			err = fd.ended(s)
+	if co := registered.caller(fd.loop); co != nil && !co.mustBlock() {
+		return co.wait(fd, s)
+	}
+	for s.unlessReady(asleep) {
+		// Whatever came before the bit was set has woken nobody.
+		if err := fd.ended(s); err == nil {
+			fd.watched(s)
+		} else if s.unset(asleep) {
+			return err
+		} // or somebody has seen it too, whose Unpark ends the sleep
+		s.seat.Park()
+		if s.state.Load()&ready != 0 {
+			break
+		}
+		// Woken by Close, or by a deadline that has passed or was moved.
+		if err := fd.ended(s); err != nil {
+			return err
 		}
 	}
-	w.fd, w.side = nil, nil
-	waiters.Put(w)
-	if err == nil && fd.mu.Closed() {
-		err = net.ErrClosed
+	if fd.mu.Closed() {
+		return net.ErrClosed
 	}
-	return err
+	return nil
 }
 
-// Lock does nothing. It makes a waiter a sync.Locker.
-func (w *waiter) Lock() {}
-
-// Unlock announces the waiter. If there is nothing to sleep for it wakes itself:
-// each sleep has exactly one Signal.
-func (w *waiter) Unlock() {
-	fd, s := w.fd, w.side
-	if !s.announce(&w.job) {
-		w.asleep.Signal()
-		return
-	}
-	if fd.ended(s) != nil {
-		if s.withdraw() {
-			w.asleep.Signal()
-		}
-		return // or somebody else has seen it too, and wakes us
-	}
+// watched arranges for whatever is to end a wait on s that was just announced.
+func (fd *FD) watched(s *side) {
 	fd.rearm(s)
 	if at := s.deadline.Load(); at != 0 {
 		fd.arm(s, at)
@@ -83,9 +56,9 @@ func (fd *FD) rearm(s *side) {
 		return
 	}
 	if s == &fd.r {
-		fd.binding.Rearm(netpoll.Readable) // fails when the wait has been ended
+		fd.loop.poll.Rearm(fd.polled, netpoll.Readable) // fails when the Poll was closed, and every wait ended
 	} else {
-		fd.binding.Rearm(netpoll.Writable)
+		fd.loop.poll.Rearm(fd.polled, netpoll.Writable)
 	}
 }
 

@@ -2,9 +2,6 @@ package runtime
 
 import (
 	"errors"
-	"io"
-	"os"
-	"syscall"
 
 	"github.com/moor-net/moor/internal/fdmutex"
 )
@@ -59,10 +56,7 @@ func (fd *FD) watch(s *side, w *Watch) error {
 		}
 		return nil // somebody has noticed too, and Wake is on its way
 	}
-	fd.rearm(s)
-	if at := s.deadline.Load(); at != 0 {
-		fd.arm(s, at)
-	}
+	fd.watched(s)
 	return nil
 }
 
@@ -74,73 +68,41 @@ func (fd *FD) RouseRead() { fd.post(fd.r.rouse(0)) }
 func (fd *FD) ReadReady() bool { return fd.r.state.Load()&ready != 0 }
 
 // TryRead is Read for callers that must not wait: it returns ErrAgain instead.
-func (fd *FD) TryRead(p []byte) (int, error) {
+func (fd *FD) TryRead(p []byte) (n int, err error) {
 	if err := fd.begin(fdmutex.Read); err != nil {
 		return 0, err
 	}
-	n, err := fd.tryRead(p)
+	if len(p) > 0 {
+		err = fd.r.expired()
+		for again := true; again && err == nil; {
+			if fd.r.take() {
+				n, again, err = fd.attemptRead(p)
+			} else {
+				err = ErrAgain
+			}
+		}
+	}
 	fd.end(fdmutex.Read)
 	return n, err
 }
 
-func (fd *FD) tryRead(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if err := fd.r.expired(); err != nil {
-		return 0, err
-	}
-	for fd.r.take() {
-		n, errno := fd.callRead(p)
-		switch {
-		case errno == syscall.EAGAIN:
-			continue
-		case errno != 0:
-			fd.r.keep()
-			return 0, os.NewSyscallError("read", errno)
-		}
-		if n == 0 || n == len(p) || !fd.drained() {
-			fd.r.keep()
-		}
-		fd.loop.in.Add(uint64(n))
-		return n, fd.eof(n)
-	}
-	return 0, ErrAgain
-}
-
 // TryWrite is Write for callers that must not wait: when the system takes no
 // more it returns how much it took, and ErrAgain.
-func (fd *FD) TryWrite(p []byte) (int, error) {
+func (fd *FD) TryWrite(p []byte) (n int, err error) {
 	if err := fd.begin(fdmutex.Write); err != nil {
 		return 0, err
 	}
-	n, err := fd.tryWrite(p)
+	err = fd.w.expired()
+	for err == nil && n < len(p) {
+		var taken int
+		var again bool
+		taken, again, err = fd.attemptWrite(p[n:])
+		n += taken
+		// An event may have come since the bit was last cleared.
+		if again && !fd.w.take() {
+			err = ErrAgain
+		}
+	}
 	fd.end(fdmutex.Write)
 	return n, err
-}
-
-func (fd *FD) tryWrite(p []byte) (int, error) {
-	if err := fd.w.expired(); err != nil {
-		return 0, err
-	}
-	done := 0
-	for done < len(p) {
-		n, errno := fd.callWrite(p[done:][:min(len(p)-done, maxTransfer)])
-		if n > 0 {
-			done += n
-			fd.loop.out.Add(uint64(n))
-		}
-		switch {
-		case errno == syscall.EAGAIN:
-			// An event may have come since the bit was last cleared.
-			if !fd.w.take() {
-				return done, ErrAgain
-			}
-		case errno != 0:
-			return done, os.NewSyscallError("write", errno)
-		case n == 0:
-			return done, io.ErrUnexpectedEOF
-		}
-	}
-	return done, nil
 }

@@ -31,9 +31,21 @@ var maxBacklog = sync.OnceValue(func() int {
 })
 
 // MultipathTCP reports whether Multipath TCP is in use on the connection, or
-// still possible on a listener.
+// still possible on a listener. Of one that was closed package net says that
+// it is, if the system knows Multipath TCP at all.
 func (fd *FD) MultipathTCP() bool {
 	var using bool
-	fd.RawControl(func(s uintptr) { using = sys.MultipathTCP(int(s)) })
+	if err := fd.RawControl(func(s uintptr) { using = sys.MultipathTCP(int(s)) }); err != nil {
+		return hasMultipathTCP()
+	}
 	return using
 }
+
+var hasMultipathTCP = sync.OnceValue(func() bool {
+	s, err := sys.Socket(unix.AF_INET, unix.SOCK_STREAM, mptcpProto)
+	if err != nil {
+		return false
+	}
+	sys.Close(s)
+	return true
+})

@@ -27,8 +27,8 @@ type Sink interface {
 
 // Splice copies up to limit bytes from src to dst without taking them through
 // the program's memory. It reports false if the system can't do it for these
-// two, and the rest is to be copied in the ordinary way. The errors are those
-// of the ends.
+// two, or not any more, and the rest is to be copied in the ordinary way. The
+// errors are those of the ends.
 //
 // w is where dst leads. It is written what was taken from src when it turns
 // out that dst can't be spliced to.
@@ -41,8 +41,8 @@ func Splice(dst Sink, src Source, limit int64, w io.Writer) (copied int64, handl
 	for copied < limit {
 		n, err := src.SpliceRead(p.w, int(min(limit-copied, pipeSize)))
 		switch {
-		case errors.Is(err, unix.EINVAL) && copied == 0:
-			return 0, false, nil
+		case errors.Is(err, unix.EINVAL):
+			return copied, false, nil
 		case err != nil || n == 0:
 			return copied, true, err
 		}
@@ -50,9 +50,9 @@ func Splice(dst Sink, src Source, limit int64, w io.Writer) (copied int64, handl
 		n, err = dst.SpliceWrite(p.r, n)
 		copied += int64(n)
 		p.held -= n
-		if errors.Is(err, unix.EINVAL) && copied == 0 {
+		if errors.Is(err, unix.EINVAL) {
 			n, err := p.writeTo(w)
-			return n, err != nil, err
+			return copied + n, err != nil, err
 		}
 		if err != nil {
 			return copied, true, err
@@ -130,17 +130,37 @@ func FromStd(c syscall.Conn) (*std, bool) {
 	})
 }
 
-// FromRegular makes an end of Splice of a regular file that is not open for
-// appending, which splice(2) refuses. It reports false for anything else.
-func FromRegular(f *os.File) (*std, bool) {
-	return endOf(f, func(fd int) bool {
-		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-			return false
-		}
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-		return err == nil && flags&unix.O_APPEND == 0
-	})
+// FileSink makes an end of Splice of a regular file that is not open for
+// appending, which splice(2) refuses, or of a pipe that can be waited for. It
+// reports false for anything else, and an error for one that was closed.
+func FileSink(f syscall.Conn) (*std, bool, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, false, err
+	}
+	ok := false
+	if err := raw.Control(func(fd uintptr) { ok = canSink(int(fd)) }); err != nil {
+		return nil, false, os.ErrClosed
+	}
+	return &std{raw}, ok, nil
+}
+
+func canSink(fd int) bool {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return false
+	}
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
+		return false
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return flags&unix.O_APPEND == 0
+	case unix.S_IFIFO:
+		return flags&unix.O_NONBLOCK != 0
+	}
+	return false
 }
 
 func endOf(c syscall.Conn, fit func(fd int) bool) (*std, bool) {

@@ -20,12 +20,12 @@ func (fd *FD) ReadUDP(p []byte) (int, sys.Endpoint, error) {
 }
 
 // ReadMsgUDP receives a datagram with its control messages: see
-// net.UDPConn.ReadMsgUDP.
+// net.UDPConn.ReadMsgUDP. If it fails the sender is address and port zero.
 func (fd *FD) ReadMsgUDP(p, oob []byte) (n, oobn, flags int, from sys.Endpoint, err error) {
 	var addr sys.RawAddr
 	n, oobn, flags, err = fd.ReadMsg(p, oob, 0, &addr)
 	if err != nil {
-		return n, oobn, flags, sys.Endpoint{}, err
+		return n, oobn, flags, fd.unspecified(), err
 	}
 	return n, oobn, flags, addr.Endpoint(), nil
 }

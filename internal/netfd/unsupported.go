@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package netfd
 
@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/runtime"
 )
 
@@ -68,3 +69,4 @@ func (*FD) SetLinger(int) error                  { return errors.ErrUnsupported 
 func (*FD) CloseRead() error                     { return errors.ErrUnsupported }
 func (*FD) CloseWrite() error                    { return errors.ErrUnsupported }
 func (*FD) MultipathTCP() bool                   { return false }
+func (*FD) unspecified() sys.Endpoint            { return sys.Endpoint{} }

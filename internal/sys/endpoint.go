@@ -14,6 +14,9 @@ type Endpoint struct {
 	family uint8 // 0, 4 or 6: that of the socket, so an IPv4 peer of an IPv6 socket has 6
 }
 
+// Unspecified returns address and port zero of a family, 4 or 6.
+func Unspecified(family uint8) Endpoint { return Endpoint{family: family} }
+
 // IsZero reports whether e is no address.
 func (e Endpoint) IsZero() bool { return e.family == 0 }
 

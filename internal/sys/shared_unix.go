@@ -14,6 +14,12 @@ import (
 // itself that it must not block; and where it can't, the scheduler is told
 // that it may.
 
+// Blocking reports whether the descriptor is in blocking mode.
+func Blocking(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_NONBLOCK == 0
+}
+
 // ReadShared is Read for such a descriptor.
 func ReadShared(fd int, p []byte) (int, syscall.Errno) {
 	var from RawAddr
