@@ -35,6 +35,8 @@ type Loop struct {
 
 	queue queue // registered with poll under queueToken
 
+	handles handleSet // what belongs to the loop and is no FD
+
 	driver
 	batch *netpoll.Events // of the turn
 
