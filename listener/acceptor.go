@@ -31,7 +31,7 @@ type AcceptStats struct {
 // connections, and an end. The zero acceptor is open.
 type acceptor struct {
 	mu        sync.Mutex
-	listeners map[*TCPListener]struct{}
+	listeners map[net.Listener]struct{}
 	ended     context.Context // from the first use on
 	end       context.CancelFunc
 	left      chan struct{} // a connection has
@@ -47,30 +47,35 @@ func (a *acceptor) init() {
 	if a.ended == nil {
 		a.ended, a.end = context.WithCancel(context.Background())
 		a.left = make(chan struct{}, 1)
-		a.listeners = make(map[*TCPListener]struct{})
+		a.listeners = make(map[net.Listener]struct{})
 	}
 }
 
-// serve accepts from ln until that is closed or the server shut down. accept
-// takes one connection.
+// serve is serveAny for servers that need connections of this package.
 func (a *acceptor) serve(ln net.Listener, pool moorrt.Pool, accept func(*TCPListener) error) error {
 	l, ok := ln.(*TCPListener)
 	if !ok {
 		return &net.OpError{Op: "serve", Net: ln.Addr().Network(), Addr: ln.Addr(),
 			Err: errors.New("not a listener of this package")}
 	}
-	defer l.Close()
+	return a.serveAny(l, pool, func() error { return accept(l) })
+}
+
+// serveAny accepts from ln until that is closed or the server shut down. accept
+// takes one connection.
+func (a *acceptor) serveAny(ln net.Listener, pool moorrt.Pool, accept func() error) error {
+	defer ln.Close()
 	a.mu.Lock()
 	a.init()
 	if a.ended.Err() != nil {
 		a.mu.Unlock()
 		return ErrServerClosed
 	}
-	a.listeners[l] = struct{}{}
+	a.listeners[ln] = struct{}{}
 	a.mu.Unlock()
 	defer func() {
 		a.mu.Lock()
-		delete(a.listeners, l)
+		delete(a.listeners, ln)
 		a.mu.Unlock()
 	}()
 	var pause time.Duration
@@ -82,7 +87,7 @@ func (a *acceptor) serve(ln net.Listener, pool moorrt.Pool, accept func(*TCPList
 				return ErrServerClosed
 			}
 		}
-		err := accept(l)
+		err := accept()
 		switch {
 		case err == nil:
 			pause = 0

@@ -146,10 +146,7 @@ func TestParkLimitsFirstByte(t *testing.T) {
 // Connections that trickle hold no goroutine before their first byte, and no
 // longer than ReadHeaderTimeout after it.
 func TestParkSlowLoris(t *testing.T) {
-	n := 2000
-	if testing.Short() {
-		n = 300
-	}
+	const n = 300
 	s := servePark(t, &http.Server{Handler: echoPath, ReadHeaderTimeout: 2 * time.Second}, listener.FirstByte(time.Minute))
 	before := runtime.NumGoroutine()
 	conns := make([]net.Conn, n)

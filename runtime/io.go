@@ -33,6 +33,7 @@ func (fd *FD) Read(p []byte) (n int, err error) {
 		}
 	}
 	fd.end(fdmutex.Read)
+	fd.loop.charge(n)
 	return n, err
 }
 
@@ -107,6 +108,7 @@ func (fd *FD) Write(p []byte) (n int, err error) {
 		}
 	}
 	fd.end(fdmutex.Write)
+	fd.loop.charge(n)
 	return n, err
 }
 
