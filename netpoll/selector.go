@@ -15,7 +15,8 @@ package netpoll
 //
 //	add(fd uintptr, key uint64, interest Ready, opts PollOpt) error
 //		Starts watching fd. Events carry key. ErrAlreadyRegistered when the
-//		same open file is watched under the same number.
+//		same open file is watched under the same number. With asked among
+//		opts nothing need be reported before rearm.
 //	modify(fd uintptr, key uint64, interest Ready, opts PollOpt) error
 //		Replaces key, interest and options; fires at once when ready. Of an
 //		fd that was closed: ErrNotRegistered if the number names another
