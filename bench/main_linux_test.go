@@ -59,6 +59,8 @@ func TestBadCommandLinesAreOneLineAndStatusOne(t *testing.T) {
 		{"-quick -full", "one of the two"},
 		{"idle -processes 0", "-processes 0: must be at least 1"},
 		{"report -in /nowhere", "no such file"},
+		{"plot -in /nowhere", "no such file"},
+		{"million -n 0", "must be at least 1"},
 		{"servers now", `unexpected argument "now"`},
 		{"exec", "no program given"},
 		{"exec -procs 0 true", "-procs 0: must be at least 1"},

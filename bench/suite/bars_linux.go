@@ -24,38 +24,38 @@ type Bar struct {
 // with its own code, which differs in the listener only.
 func Bars() []Bar {
 	bars := []Bar{
-		{Case: echoName(1, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
-		{Case: echoName(8, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
-		{Case: echoName(64, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: .9},
-		{Case: echoName(1000, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
-		{Case: echoName(10000, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
-		{Case: echoName(64, 64, 1, 2), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
-		{Case: echoName(1000, 64, 1, 2), Server: "moor", Base: "std", Figure: "cpu_us", Limit: .85},
-		{Case: echoName(64, 64, 1, 1), Server: "moor", Figure: "calls", Limit: 2.2},
+		{Case: EchoName(1, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
+		{Case: EchoName(8, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
+		{Case: EchoName(64, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: .9},
+		{Case: EchoName(1000, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
+		{Case: EchoName(10000, 64, 1, 1), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
+		{Case: EchoName(64, 64, 1, 2), Server: "moor", Base: "std", Figure: "cpu_us", Limit: 1},
+		{Case: EchoName(1000, 64, 1, 2), Server: "moor", Base: "std", Figure: "cpu_us", Limit: .85},
+		{Case: EchoName(64, 64, 1, 1), Server: "moor", Figure: "calls", Limit: 2.2},
 	}
 	for _, mode := range []string{"coroutine", "event"} {
 		for _, conns := range []int{1, 8, 64, 1000, 10000} {
-			bars = append(bars, Bar{Case: echoName(conns, 64, 1, 1), Server: mode, Base: "c-epoll", Figure: "cpu_us", Limit: 1.08})
+			bars = append(bars, Bar{Case: EchoName(conns, 64, 1, 1), Server: mode, Base: "c-epoll", Figure: "cpu_us", Limit: 1.08})
 		}
 		bars = append(bars,
-			Bar{Case: echoName(64, 1024, 1, 1), Server: mode, Base: "c-epoll", Figure: "cpu_us", Limit: 1.08},
-			Bar{Case: echoName(1000, 1024, 1, 1), Server: mode, Base: "c-epoll", Figure: "cpu_us", Limit: 1.08},
-			Bar{Case: echoName(64, 64, 1, 1), Server: mode, Base: "std", Figure: "cpu_us", Limit: .85},
-			Bar{Case: echoName(1000, 64, 1, 1), Server: mode, Base: "std", Figure: "cpu_us", Limit: .8})
+			Bar{Case: EchoName(64, 1024, 1, 1), Server: mode, Base: "c-epoll", Figure: "cpu_us", Limit: 1.08},
+			Bar{Case: EchoName(1000, 1024, 1, 1), Server: mode, Base: "c-epoll", Figure: "cpu_us", Limit: 1.08},
+			Bar{Case: EchoName(64, 64, 1, 1), Server: mode, Base: "std", Figure: "cpu_us", Limit: .85},
+			Bar{Case: EchoName(1000, 64, 1, 1), Server: mode, Base: "std", Figure: "cpu_us", Limit: .8})
 	}
 	return append(bars,
-		Bar{Case: echoName(1000, 64, 1, 2), Server: "coroutine", Base: "std", Figure: "cpu_us", Limit: .75},
-		Bar{Case: echoName(1000, 64, 1, 2), Server: "coroutine", Base: "std", Figure: "p99_us", Limit: 1},
-		Bar{Case: echoName(64, 64, 1, 2), Server: "coroutine", Base: "std", Figure: "p99_us", Limit: 1},
+		Bar{Case: EchoName(1000, 64, 1, 2), Server: "coroutine", Base: "std", Figure: "cpu_us", Limit: .75},
+		Bar{Case: EchoName(1000, 64, 1, 2), Server: "coroutine", Base: "std", Figure: "p99_us", Limit: 1},
+		Bar{Case: EchoName(64, 64, 1, 2), Server: "coroutine", Base: "std", Figure: "p99_us", Limit: 1},
 		Bar{Case: computeName, Server: "moor", Base: "std", Figure: "rate", Limit: 1, AtLeast: true},
 		Bar{Case: computeName, Server: "coroutine", Base: "std", Figure: "rate", Limit: 10, AtLeast: true},
 		Bar{Case: setName, Server: "moor", Base: "std", Figure: "ns", Limit: .6},
 		Bar{Case: restName, Server: "moor", Figure: "cpu_ms_s", Limit: .5},
 		Bar{Case: http64Name, Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.02},
 		Bar{Case: alternateName, Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.15},
-		Bar{Case: idleName(server.HTTP), Server: "park", Figure: "bytes", Limit: 500},
-		Bar{Case: idleName(server.HTTP), Server: "park", Figure: "goroutines", Limit: .001},
-		Bar{Case: idleName(server.HTTPS), Server: "park", Base: "std", Figure: "bytes", Limit: 1. / 3},
+		Bar{Case: IdleName(server.HTTP), Server: "park", Figure: "bytes", Limit: 500},
+		Bar{Case: IdleName(server.HTTP), Server: "park", Figure: "goroutines", Limit: .001},
+		Bar{Case: IdleName(server.HTTPS), Server: "park", Base: "std", Figure: "bytes", Limit: 1. / 3},
 	)
 }
 
