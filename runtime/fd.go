@@ -108,7 +108,7 @@ func (fd *FD) Close() error {
 	if fd.mu.Unref() {
 		err = fd.release()
 	}
-	fd.mu.AwaitRelease()
+	fd.awaitRelease()
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/slots"
@@ -34,6 +35,10 @@ type Loop struct {
 
 	queue queue // registered with poll under queueToken
 
+	driver
+	batch *netpoll.Events // of the turn
+
+	meter meter
 	counters
 }
 
@@ -50,7 +55,7 @@ func newLoop(rt *Runtime, index int) (*Loop, error) {
 		return nil, err
 	}
 	l := &Loop{rt: rt, index: index, poll: poll, done: make(chan struct{}),
-		next: wheel.Never, timer: registration.NewTimer()}
+		next: wheel.Never, timer: registration.NewTimer(), batch: netpoll.NewEvents(eventsPerTurn)}
 	if err := poll.Register(l.timer, timerToken, netpoll.Readable, netpoll.Edge); err != nil {
 		poll.Close()
 		return nil, err
@@ -150,14 +155,16 @@ func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
 	l.mu.Unlock()
 }
 
-// run is the loop's goroutine. It ends when the Poll is closed.
+// run is the loop's driver. It ends when the Poll is closed, or another goroutine
+// has become the driver.
 func (l *Loop) run() {
-	defer close(l.done)
-	defer l.queue.end()
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
-	events := netpoll.NewEvents(eventsPerTurn)
 	for {
-		n, err := l.poll.Poll(events, -1)
+		timeout := time.Duration(-1)
+		if l.ready.first != nil {
+			timeout = 0
+		}
+		n, err := l.poll.Poll(l.batch, timeout)
 		if errors.Is(err, netpoll.ErrStrayPacket) {
 			continue // somebody's mistake with a handle of his own
 		}
@@ -166,10 +173,12 @@ func (l *Loop) run() {
 				// Nobody could ever be woken again.
 				panic("moor: an event loop's poll failed: " + err.Error())
 			}
+			l.end()
 			return
 		}
+		l.meter.begin(n)
 		jobs := false
-		for ev := range events.All() {
+		for ev := range l.batch.All() {
 			switch ev.Token() {
 			case timerToken:
 				l.expire()
@@ -189,10 +198,14 @@ func (l *Loop) run() {
 			}
 		}
 		if jobs {
-			l.queue.run()
+			l.queue.run(&l.meter)
 		}
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
+		if !l.runReady() {
+			return
+		}
+		l.meter.end()
 		if n > 0 {
 			// Those who were woken run first, and the events that come
 			// meanwhile are fetched together.
@@ -201,11 +214,21 @@ func (l *Loop) run() {
 	}
 }
 
+// end is the last thing that the last driver does.
+func (l *Loop) end() {
+	l.queue.end()
+	l.dismiss()
+	close(l.done)
+}
+
 // expire wakes the waiters whose deadline has passed.
 func (l *Loop) expire() {
 	now := mono.Now()
 	var woken *job // posted below: that may release an FD, which needs l.mu
 	l.mu.Lock()
+	if l.next <= now {
+		l.meter.late(now - l.next)
+	}
 	l.wheel.Expire(now, func(t *wheel.Timer[*side]) {
 		s := t.Owner
 		if s.state.Load()&occupied == 0 {

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix || windows
 
 package netfd
 
@@ -6,8 +6,6 @@ import (
 	"context"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/runtime"
@@ -45,7 +43,7 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s int, laddr, ra
 		if err != nil {
 			return false, err
 		}
-		if err := syscall.Bind(s, local); err != nil {
+		if err := sys.Bind(s, local); err != nil {
 			return false, call("bind", err)
 		}
 	}
@@ -53,9 +51,9 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s int, laddr, ra
 	if err != nil {
 		return false, err
 	}
-	switch err := syscall.Connect(s, remote); err {
-	case unix.EINPROGRESS, unix.EALREADY, unix.EINTR:
-	case nil, unix.EISCONN:
+	switch err := sys.Connect(s, remote); err {
+	case syscall.EINPROGRESS, syscall.EALREADY, syscall.EINTR:
+	case nil, syscall.EISCONN:
 		if err := ctx.Err(); err != nil {
 			return false, ContextError(err)
 		}
@@ -67,7 +65,7 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s int, laddr, ra
 		}
 		return true, nil
 	default:
-		return false, call("connect", err)
+		return false, call(fd.network.connectName(), err)
 	}
 	// On the same host the connection is mostly up already: the first look at
 	// it does not wait for an event.
@@ -80,7 +78,7 @@ func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s int, laddr, ra
 // askPeer takes the peer's address from the kernel. It reports false when the
 // socket is not connected.
 func (fd *FD) askPeer() bool {
-	sa, err := syscall.Getpeername(fd.Sysfd())
+	sa, err := sys.Getpeername(fd.Sysfd())
 	if err != nil {
 		return false
 	}
@@ -102,7 +100,7 @@ func (fd *FD) setLocal() {
 		fd.LocalAddr()
 		return
 	}
-	sa, _ := syscall.Getsockname(fd.Sysfd())
+	sa, _ := sys.Getsockname(fd.Sysfd())
 	if name, ok := sys.UnixNameOf(sa); ok {
 		fd.laddr.Store(fd.network.heldName(name))
 	}
@@ -140,14 +138,14 @@ func (fd *FD) awaitConnect(ctx context.Context) (err error) {
 			return call("getsockopt", err)
 		}
 		switch errno {
-		case unix.EINPROGRESS, unix.EALREADY, unix.EINTR:
-		case 0, unix.EISCONN:
+		case syscall.EINPROGRESS, syscall.EALREADY, syscall.EINTR:
+		case 0, syscall.EISCONN:
 			// The event may have been for something else.
 			if fd.askPeer() {
 				return nil
 			}
 		default:
-			return call("connect", errno)
+			return call(fd.network.connectName(), errno)
 		}
 	}
 }

@@ -1,12 +1,11 @@
-//go:build unix
+//go:build unix || windows
 
 package netfd
 
 import (
 	"context"
 	"net"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/runtime"
@@ -25,7 +24,7 @@ func ListenUDP(ctx context.Context, rt *runtime.Runtime, n Network, laddr *Inet,
 
 // unspecified returns address and port zero of the socket's family.
 func (fd *FD) unspecified() sys.Endpoint {
-	if fd.family == unix.AF_INET {
+	if fd.family == syscall.AF_INET {
 		return sys.Unspecified(4)
 	}
 	return sys.Unspecified(6)
@@ -35,7 +34,7 @@ func (fd *FD) unspecified() sys.Endpoint {
 func (a *Inet) wildcardOf(family int) *Inet {
 	all := *a
 	all.IP = net.IPv6unspecified
-	if family == unix.AF_INET {
+	if family == syscall.AF_INET {
 		all.IP = net.IPv4zero
 	}
 	return &all

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix || windows
 
 package sys
 
@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // EndpointOf returns the internet address in sa, or none.
@@ -38,13 +36,13 @@ func (e Endpoint) Sockaddr() syscall.Sockaddr {
 }
 
 // EndpointFromIP returns the address of a socket of the given family
-// (unix.AF_INET or AF_INET6). It follows package net: no IP means all of the
+// (syscall.AF_INET or AF_INET6). It follows package net: no IP means all of the
 // host's addresses, an IPv4 address is mapped for an IPv6 socket, and the
 // IPv4 wildcard becomes the IPv6 one there. An IP that does not fit is a
 // net.AddrError.
 func EndpointFromIP(family int, ip net.IP, port int, zone string) (Endpoint, error) {
 	switch family {
-	case unix.AF_INET:
+	case syscall.AF_INET:
 		if len(ip) == 0 {
 			ip = net.IPv4zero
 		}
@@ -55,7 +53,7 @@ func EndpointFromIP(family int, ip net.IP, port int, zone string) (Endpoint, err
 		e := Endpoint{family: 4, port: uint16(port)}
 		copy(e.ip[:], ip4)
 		return e, nil
-	case unix.AF_INET6:
+	case syscall.AF_INET6:
 		if len(ip) == 0 || ip.Equal(net.IPv4zero) {
 			ip = net.IPv6zero
 		}
@@ -73,7 +71,7 @@ func EndpointFromIP(family int, ip net.IP, port int, zone string) (Endpoint, err
 func EndpointFromAddrPort(family int, ap netip.AddrPort) (Endpoint, error) {
 	addr := ap.Addr()
 	switch family {
-	case unix.AF_INET:
+	case syscall.AF_INET:
 		if !addr.Is4() && !addr.Is4In6() {
 			return Endpoint{}, &net.AddrError{Err: "non-IPv4 address", Addr: addr.String()}
 		}
@@ -81,7 +79,7 @@ func EndpointFromAddrPort(family int, ap netip.AddrPort) (Endpoint, error) {
 		ip4 := addr.As4()
 		copy(e.ip[:], ip4[:])
 		return e, nil
-	case unix.AF_INET6:
+	case syscall.AF_INET6:
 		return Endpoint{family: 6, port: ap.Port(), ip: addr.As16(), zone: zones.index(addr.Zone())}, nil
 	}
 	return Endpoint{}, &net.AddrError{Err: "invalid address family", Addr: addr.String()}
@@ -89,7 +87,7 @@ func EndpointFromAddrPort(family int, ap netip.AddrPort) (Endpoint, error) {
 
 // LocalEndpoint asks the kernel for the socket's own address: getsockname(2).
 func LocalEndpoint(fd int) Endpoint {
-	sa, _ := syscall.Getsockname(fd)
+	sa, _ := Getsockname(fd)
 	return EndpointOf(sa)
 }
 

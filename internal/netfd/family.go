@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix || windows
 
 package netfd
 
@@ -6,8 +6,6 @@ import (
 	"net"
 	"sync"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/moor-net/moor/internal/sys"
 )
@@ -46,7 +44,7 @@ func inetKind(n Network, laddr, raddr *Inet, listen bool, proto int) socketKind 
 // What the host's network stack can do, found out by trying.
 var (
 	haveIPv4 = sync.OnceValue(func() bool {
-		fd, err := sys.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		fd, err := sys.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			return false
 		}
@@ -55,17 +53,17 @@ var (
 	})
 	// haveMapped: IPv6 sockets also take IPv4 connections.
 	haveMapped = sync.OnceValue(func() bool {
-		fd, err := sys.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)
+		fd, err := sys.Socket(syscall.AF_INET6, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			return false
 		}
 		defer sys.Close(fd)
-		if unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0) != nil {
+		if sys.SetsockoptInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, 0) != nil {
 			return false
 		}
 		loopback := &syscall.SockaddrInet6{}
 		copy(loopback.Addr[:], net.IPv4(127, 0, 0, 1).To16())
-		return syscall.Bind(fd, loopback) == nil
+		return sys.Bind(fd, loopback) == nil
 	})
 )
 
@@ -74,21 +72,21 @@ var (
 func favoriteFamily(n Network, laddr, raddr *Inet, listen bool) (family int, ipv6only bool) {
 	switch n {
 	case TCP4, UDP4:
-		return unix.AF_INET, false
+		return syscall.AF_INET, false
 	case TCP6, UDP6:
-		return unix.AF_INET6, true
+		return syscall.AF_INET6, true
 	}
 	if listen && laddr.wildcard() {
 		switch {
 		case haveMapped() || !haveIPv4():
-			return unix.AF_INET6, false
+			return syscall.AF_INET6, false
 		case laddr.ipv4():
-			return unix.AF_INET, false
+			return syscall.AF_INET, false
 		}
-		return unix.AF_INET6, false
+		return syscall.AF_INET6, false
 	}
 	if laddr.ipv4() && raddr.ipv4() {
-		return unix.AF_INET, false
+		return syscall.AF_INET, false
 	}
-	return unix.AF_INET6, false
+	return syscall.AF_INET6, false
 }

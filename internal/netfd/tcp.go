@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix || windows
 
 package netfd
 
@@ -6,8 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/runtime"
@@ -33,7 +32,7 @@ func dialTCP(ctx context.Context, rt *runtime.Runtime, n Network, laddr, raddr *
 		switch {
 		case err == nil && fd.toItself():
 			fd.Close()
-		case errors.Is(err, unix.EADDRNOTAVAIL):
+		case errors.Is(err, syscall.EADDRNOTAVAIL):
 		default:
 			return fd, err
 		}

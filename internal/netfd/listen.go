@@ -1,12 +1,10 @@
-//go:build unix
+//go:build unix || windows
 
 package netfd
 
 import (
 	"context"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/runtime"
@@ -34,8 +32,10 @@ func listen(ctx context.Context, rt *runtime.Runtime, k socketKind, laddr addres
 }
 
 func (fd *FD) listen(ctx context.Context, rt *runtime.Runtime, s int, laddr address, opts ListenOptions) error {
-	if err := unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		return call("setsockopt", err)
+	if reusesAddresses {
+		if err := sys.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+			return call("setsockopt", err)
+		}
 	}
 	if err := fd.bind(ctx, s, laddr, opts); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (fd *FD) listen(ctx context.Context, rt *runtime.Runtime, s int, laddr addr
 	if backlog <= 0 {
 		backlog = maxBacklog()
 	}
-	if err := unix.Listen(s, backlog); err != nil {
+	if err := sys.Listen(s, backlog); err != nil {
 		return call("listen", err)
 	}
 	if opts.Loop != nil {
@@ -61,7 +61,7 @@ func (fd *FD) listenPacket(ctx context.Context, rt *runtime.Runtime, s int, ladd
 	if in, ok := laddr.(*Inet); ok && in.IP.IsMulticast() {
 		// Several sockets may receive a group's datagrams, and one socket
 		// those of several groups: they share the port on all addresses.
-		if err := unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		if err := sys.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
 			return call("setsockopt", err)
 		}
 		laddr = in.wildcardOf(int(fd.family))
@@ -76,7 +76,7 @@ func (fd *FD) listenPacket(ctx context.Context, rt *runtime.Runtime, s int, ladd
 // address.
 func (fd *FD) bind(ctx context.Context, s int, laddr address, opts ListenOptions) error {
 	if opts.ReusePort && !fd.network.IsUnix() {
-		if err := unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		if err := setReusePort(s); err != nil {
 			return call("setsockopt", err)
 		}
 	}
@@ -87,5 +87,5 @@ func (fd *FD) bind(ctx context.Context, s int, laddr address, opts ListenOptions
 	if err := fd.callControl(ctx, opts.Control, laddr.String(), s); err != nil {
 		return err
 	}
-	return call("bind", syscall.Bind(s, local))
+	return call("bind", sys.Bind(s, local))
 }

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix || windows
 
 package netfd
 
@@ -6,8 +6,6 @@ import (
 	"context"
 	"net"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/runtime"
@@ -34,7 +32,7 @@ func DialUnix(ctx context.Context, rt *runtime.Runtime, n Network, laddr, raddr 
 	if raddr != nil && raddr.Name != "" {
 		to = unixName(raddr.Name)
 	}
-	k := socketKind{network: n, family: unix.AF_UNIX}
+	k := socketKind{network: n, family: syscall.AF_UNIX}
 	switch {
 	case to != nil:
 		return dial(ctx, rt, k, from, to, ctl)
@@ -48,7 +46,7 @@ func DialUnix(ctx context.Context, rt *runtime.Runtime, n Network, laddr, raddr 
 // receives them there. The system chooses a name in place of an empty one,
 // if it can.
 func ListenUnix(ctx context.Context, rt *runtime.Runtime, n Network, laddr *net.UnixAddr, opts ListenOptions) (*FD, error) {
-	return listen(ctx, rt, socketKind{network: n, family: unix.AF_UNIX}, unixName(laddr.Name), opts)
+	return listen(ctx, rt, socketKind{network: n, family: syscall.AF_UNIX}, unixName(laddr.Name), opts)
 }
 
 // AcceptUnix waits for a connection and gives it to a loop of rt.
