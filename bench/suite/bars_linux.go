@@ -9,12 +9,14 @@ import (
 )
 
 // A Bar is what a figure has to reach. Without a base it is the figure itself
-// that is compared, otherwise its ratio to the base's.
+// that is compared, otherwise its ratio to the base's: another server's in the
+// same rounds, or the same server's in another case.
 type Bar struct {
-	Case   string
-	Server string
-	Base   string
-	Figure string
+	Case     string
+	Server   string
+	Base     string
+	BaseCase string
+	Figure   string
 	Limit  float64
 	// AtLeast is for figures of which more is better.
 	AtLeast bool
@@ -49,6 +51,7 @@ func Bars() []Bar {
 		Bar{Case: EchoName(64, 64, 1, 2), Server: "coroutine", Base: "std", Figure: "p99_us", Limit: 1},
 		Bar{Case: computeName, Server: "moor", Base: "std", Figure: "rate", Limit: 1, AtLeast: true},
 		Bar{Case: computeName, Server: "coroutine", Base: "std", Figure: "rate", Limit: 10, AtLeast: true},
+		Bar{Case: sleepyName, Server: "coroutine", BaseCase: EchoName(1000, 64, 1, 2), Figure: "p99_us", Limit: 2},
 		Bar{Case: setName, Server: "moor", Base: "std", Figure: "ns", Limit: .6},
 		Bar{Case: restName, Server: "moor", Figure: "cpu_ms_s", Limit: .5},
 		Bar{Case: http64Name, Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.02},
@@ -66,8 +69,11 @@ func (b Bar) String() string {
 		relation = "at least"
 	}
 	limit := fmt.Sprintf("%s %.3g", relation, b.Limit)
-	if b.Base != "" {
+	switch {
+	case b.Base != "":
 		limit += " of " + b.Base + "'s"
+	case b.BaseCase != "":
+		limit += " of that in " + b.BaseCase
 	}
 	return fmt.Sprintf("%s %s, %s: %s", b.Server, columns[b.Figure].title, b.Case, limit)
 }
@@ -83,6 +89,15 @@ func (b Bar) Verdict(r *Results) (value float64, verdict string) {
 	s, noisy, ok := o.Median(b.Server, b.Figure, r.Noise)
 	if b.Base != "" {
 		s, noisy, ok = o.Ratio(b.Server, b.Base, b.Figure, r.Noise)
+	}
+	if b.BaseCase != "" && ok {
+		base := r.Outcome(b.BaseCase)
+		if base == nil {
+			return 0, "not measured"
+		}
+		by, busy, has := base.Median(b.Server, b.Figure, r.Noise)
+		s.Median /= by.Median
+		noisy, ok = noisy || busy, has && by.Median != 0
 	}
 	if !ok {
 		return 0, "not measured"
