@@ -17,7 +17,7 @@ type Bar struct {
 	Base     string
 	BaseCase string
 	Figure   string
-	Limit  float64
+	Limit    float64
 	// AtLeast is for figures of which more is better.
 	AtLeast bool
 }
