@@ -60,6 +60,7 @@ func TestBadCommandLinesAreOneLineAndStatusOne(t *testing.T) {
 		{"idle -processes 0", "-processes 0: must be at least 1"},
 		{"report -in /nowhere", "no such file"},
 		{"plot -in /nowhere", "no such file"},
+		{"simulate -n 0", "must be at least 1"},
 		{"million -n 0", "must be at least 1"},
 		{"servers now", `unexpected argument "now"`},
 		{"exec", "no program given"},
