@@ -24,6 +24,10 @@ func (c *conn) adopt(fd *netfd.FD) {
 	runtime.SetFinalizer(c, func(c *conn) { c.fd.Close() })
 }
 
+// FD returns the connection's descriptor. It is for package listener; no other
+// package can name its type. Whoever keeps it keeps c too.
+func (c *conn) FD() *netfd.FD { return c.fd }
+
 // fail puts an error of an operation between both ends into package net's form.
 func (c *conn) fail(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.fd.Network(), Source: c.fd.LocalAddr(), Addr: c.fd.RemoteAddr(), Err: err}

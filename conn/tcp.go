@@ -23,10 +23,6 @@ func NewTCPConn(fd *netfd.FD) *TCPConn {
 	return c
 }
 
-// FD returns the connection's descriptor. It is for package listener; no other
-// package can name its type. Whoever keeps it keeps c too.
-func (c *TCPConn) FD() *netfd.FD { return c.fd }
-
 // DialTCP connects to raddr on the network "tcp", "tcp4" or "tcp6", from laddr
 // unless that is nil.
 func DialTCP(network string, laddr, raddr *net.TCPAddr) (*TCPConn, error) {

@@ -10,13 +10,13 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/net/nettest"
 
 	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/sockerr"
 	"github.com/moor-net/moor/listener"
 )
 
@@ -152,7 +152,7 @@ func TestUDPCallErrorsAreStds(t *testing.T) {
 			c.Write(b) // answered by ICMP
 			c.SetReadDeadline(time.Now().Add(10 * time.Second))
 			_, err = c.Read(b)
-			tr.add("refused: %v", errors.Is(err, syscall.ECONNREFUSED))
+			tr.add("refused: %v", sockerr.Refused(err))
 		}
 		calls(tr, "zero", s.zeroUDP)
 		other(tr, "zero", s.zeroUDP)
@@ -382,7 +382,7 @@ func TestUDPSocketsShareAPort(t *testing.T) {
 	lc := listener.ListenConfig{ReusePort: true}
 	a := open(lc.ListenPacket(t.Context(), "udp4", "127.0.0.1:0"))(t)
 	open(lc.ListenPacket(t.Context(), "udp4", a.LocalAddr().String()))(t)
-	if c, err := listener.ListenPacket("udp4", a.LocalAddr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+	if c, err := listener.ListenPacket("udp4", a.LocalAddr().String()); !sockerr.InUse(err) {
 		t.Errorf("without ReusePort: %v, %v", c, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moor-net/moor/internal/sockerr"
 	moorrt "github.com/moor-net/moor/runtime"
 )
 
@@ -30,7 +31,7 @@ type AcceptStats struct {
 // connections, and an end. The zero acceptor is open.
 type acceptor struct {
 	mu        sync.Mutex
-	listeners map[*TCPListener]struct{}
+	listeners map[net.Listener]struct{}
 	ended     context.Context // from the first use on
 	end       context.CancelFunc
 	left      chan struct{} // a connection has
@@ -46,30 +47,35 @@ func (a *acceptor) init() {
 	if a.ended == nil {
 		a.ended, a.end = context.WithCancel(context.Background())
 		a.left = make(chan struct{}, 1)
-		a.listeners = make(map[*TCPListener]struct{})
+		a.listeners = make(map[net.Listener]struct{})
 	}
 }
 
-// serve accepts from ln until that is closed or the server shut down. accept
-// takes one connection.
+// serve is serveAny for servers that need connections of this package.
 func (a *acceptor) serve(ln net.Listener, pool moorrt.Pool, accept func(*TCPListener) error) error {
 	l, ok := ln.(*TCPListener)
 	if !ok {
 		return &net.OpError{Op: "serve", Net: ln.Addr().Network(), Addr: ln.Addr(),
 			Err: errors.New("not a listener of this package")}
 	}
-	defer l.Close()
+	return a.serveAny(l, pool, func() error { return accept(l) })
+}
+
+// serveAny accepts from ln until that is closed or the server shut down. accept
+// takes one connection.
+func (a *acceptor) serveAny(ln net.Listener, pool moorrt.Pool, accept func() error) error {
+	defer ln.Close()
 	a.mu.Lock()
 	a.init()
 	if a.ended.Err() != nil {
 		a.mu.Unlock()
 		return ErrServerClosed
 	}
-	a.listeners[l] = struct{}{}
+	a.listeners[ln] = struct{}{}
 	a.mu.Unlock()
 	defer func() {
 		a.mu.Lock()
-		delete(a.listeners, l)
+		delete(a.listeners, ln)
 		a.mu.Unlock()
 	}()
 	var pause time.Duration
@@ -81,7 +87,7 @@ func (a *acceptor) serve(ln net.Listener, pool moorrt.Pool, accept func(*TCPList
 				return ErrServerClosed
 			}
 		}
-		err := accept(l)
+		err := accept()
 		switch {
 		case err == nil:
 			pause = 0
@@ -90,7 +96,7 @@ func (a *acceptor) serve(ln net.Listener, pool moorrt.Pool, accept func(*TCPList
 			return ErrServerClosed
 		case errors.Is(err, syscall.ECONNABORTED):
 			a.failed.Add(1)
-		case scarce(err):
+		case sockerr.Scarce(err):
 			a.failed.Add(1)
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			a.rest(pause)
@@ -98,16 +104,6 @@ func (a *acceptor) serve(ln net.Listener, pool moorrt.Pool, accept func(*TCPList
 			return err
 		}
 	}
-}
-
-// scarce reports whether err says that the system has too little of something.
-func scarce(err error) bool {
-	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
 }
 
 // rest waits for d or the server's end.

@@ -98,7 +98,7 @@ func TestCloseOfThePollEndsABlockedPollWhileOthersSet(t *testing.T) {
 
 // Whatever is closed first, the others go on or fail; none hangs.
 func TestEveryOrderOfClosing(t *testing.T) {
-	const rounds = 2000
+	const rounds = 2000 / crossings
 	before := descriptors(t)
 	for i := range rounds {
 		p := newPoller(t, 8)

@@ -4,7 +4,6 @@ import (
 	"net"
 	"sync/atomic"
 
-	"github.com/moor-net/moor/binding"
 	"github.com/moor-net/moor/internal/fdmutex"
 	"github.com/moor-net/moor/internal/slots"
 	"github.com/moor-net/moor/internal/sys"
@@ -30,10 +29,10 @@ const (
 // called, and those that wait return os.ErrDeadlineExceeded when the
 // direction's deadline has passed.
 type FD struct {
-	mu      fdmutex.Mutex
-	loop    *Loop
-	slot    slots.Handle
-	binding binding.Binding
+	mu     fdmutex.Mutex
+	loop   *Loop
+	slot   slots.Handle // in the loop's table
+	polled netpoll.Slot // in its Poll's; no Binding, since the FD never changes Polls
 	// timers is made when a call first waits with a deadline. It belongs to
 	// the loop's wheel, whose lock guards it, and is never replaced.
 	timers atomic.Pointer[timers]
@@ -109,7 +108,7 @@ func (fd *FD) Close() error {
 	if fd.mu.Unref() {
 		err = fd.release()
 	}
-	fd.mu.AwaitRelease()
+	fd.awaitRelease()
 	return err
 }
 

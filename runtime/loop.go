@@ -7,11 +7,12 @@ import (
 	"os"
 	goruntime "runtime"
 	"runtime/pprof"
+	"runtime/trace"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/moor-net/moor/binding"
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/slots"
 	"github.com/moor-net/moor/internal/wheel"
@@ -36,6 +37,10 @@ type Loop struct {
 	queue queue // registered with poll under queueToken
 
 	meter meter
+
+	driver
+	batch *netpoll.Events // of the turn
+
 	counters
 }
 
@@ -52,7 +57,7 @@ func newLoop(rt *Runtime, index int) (*Loop, error) {
 		return nil, err
 	}
 	l := &Loop{rt: rt, index: index, poll: poll, done: make(chan struct{}),
-		next: wheel.Never, timer: registration.NewTimer()}
+		next: wheel.Never, timer: registration.NewTimer(), batch: netpoll.NewEvents(eventsPerTurn)}
 	if err := poll.Register(l.timer, timerToken, netpoll.Readable, netpoll.Edge); err != nil {
 		poll.Close()
 		return nil, err
@@ -80,8 +85,8 @@ func (l *Loop) attach(fd *FD) error {
 	}
 	fd.loop = l
 	fd.slot = l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
-	err := fd.binding.RegisterSocket(binding.BorrowRawSocket(binding.RawSocket(fd.sysfd)),
-		l.poll, netpoll.Token(fd.slot), interest, netpoll.Edge)
+	var err error
+	fd.polled, err = l.poll.Attach(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest, netpoll.Edge)
 	if err != nil {
 		l.table.Free(fd.slot, forget)
 		l.leave()
@@ -98,9 +103,9 @@ func (l *Loop) detach(fd *FD) {
 	l.table.Free(fd.slot, forget)
 	if fd.w.state.Load()&(duplicated|detached) != 0 {
 		// Closing our number is not enough.
-		fd.binding.DeregisterSocket(binding.BorrowRawSocket(binding.RawSocket(fd.sysfd)), l.poll)
+		l.poll.Detach(fd.polled) // fails only after a closed Poll has ended it
 	} else {
-		fd.binding.Forget()
+		l.poll.Forget(fd.polled)
 	}
 	l.leave()
 }
@@ -152,14 +157,17 @@ func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
 	l.mu.Unlock()
 }
 
-// run is the loop's goroutine. It ends when the Poll is closed.
+// run is the loop's driver. It ends when the Poll is closed, or another goroutine
+// has become the driver.
 func (l *Loop) run() {
-	defer close(l.done)
-	defer l.queue.end()
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
-	events := netpoll.NewEvents(eventsPerTurn)
+	l.meter.end() // of the turn that was taken over
 	for {
-		n, err := l.poll.Poll(events, -1)
+		timeout := time.Duration(-1)
+		if l.ready.first != nil {
+			timeout = 0
+		}
+		n, err := l.poll.Poll(l.batch, timeout)
 		if errors.Is(err, netpoll.ErrStrayPacket) {
 			continue // somebody's mistake with a handle of his own
 		}
@@ -168,11 +176,13 @@ func (l *Loop) run() {
 				// Nobody could ever be woken again.
 				panic("moor: an event loop's poll failed: " + err.Error())
 			}
+			l.end()
 			return
 		}
+		region := trace.StartRegion(context.Background(), "moor turn")
 		l.meter.begin(n)
 		jobs := false
-		for ev := range events.All() {
+		for ev := range l.batch.All() {
 			switch ev.Token() {
 			case timerToken:
 				l.expire()
@@ -194,15 +204,27 @@ func (l *Loop) run() {
 		if jobs {
 			l.queue.run(&l.meter)
 		}
-		l.meter.end()
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
+		driving := l.runReady()
+		region.End()
+		if !driving {
+			return
+		}
+		l.meter.end()
 		if n > 0 {
 			// Those who were woken run first, and the events that come
 			// meanwhile are fetched together.
 			goruntime.Gosched()
 		}
 	}
+}
+
+// end is the last thing that the last driver does.
+func (l *Loop) end() {
+	l.queue.end()
+	l.dismiss()
+	close(l.done)
 }
 
 // expire wakes the waiters whose deadline has passed.

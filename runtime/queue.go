@@ -12,11 +12,13 @@ import (
 // tell: see waiter.go.
 type job struct {
 	next *job
-	to   any // a *Notice, a Watcher or a func()
+	to   any // a *coroutine, a *Notice, a Watcher or a func()
 }
 
 func (j *job) run() {
 	switch to := j.to.(type) {
+	case *coroutine:
+		to.loop.ready.push(to)
 	case *Notice:
 		to.run()
 	case func():
@@ -50,7 +52,11 @@ func (q *queue) post(j *job) {
 	q.mu.Lock()
 	if q.ended {
 		q.mu.Unlock()
-		j.run()
+		if co, ok := j.to.(*coroutine); ok {
+			go co.alone() // there is no driver
+		} else {
+			j.run()
+		}
 		return
 	}
 	j.next = nil

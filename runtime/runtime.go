@@ -6,12 +6,18 @@ import (
 	goruntime "runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Config says how a Runtime is made. The zero Config is the default.
 type Config struct {
 	// Loops is the number of event loops; GOMAXPROCS when zero.
 	Loops int
+	// Patience is how long a coroutine may keep its loop by blocking on
+	// something else than an FD, or by computing, until another goroutine
+	// takes the loop over; a millisecond when zero, for ever when negative.
+	// See Coroutines.
+	Patience time.Duration
 }
 
 // A Runtime is a set of event loops. Its methods may be called from any
@@ -23,6 +29,8 @@ type Runtime struct {
 	left    chan struct{} // something left during Shutdown
 	ending  sync.Mutex
 	ended   bool // guarded by ending
+
+	watchdog watchdog
 }
 
 // New starts a Runtime. The caller ends it with Shutdown. It returns an error
@@ -34,6 +42,7 @@ func New(config Config) (*Runtime, error) {
 		n = goruntime.GOMAXPROCS(0)
 	}
 	rt := &Runtime{left: make(chan struct{}, 1)}
+	rt.watchdog.init(config.Patience)
 	for i := range n {
 		l, err := newLoop(rt, i)
 		if err != nil {
@@ -133,6 +142,7 @@ func (rt *Runtime) Shutdown(ctx context.Context) error {
 	for _, l := range rt.loops {
 		<-l.done
 	}
+	rt.watchdog.end()
 	return err
 }
 

@@ -24,6 +24,7 @@ type LoopStats struct {
 	Events       uint64 // events it has handled
 	BytesRead    uint64 // bytes read from its descriptors
 	BytesWritten uint64 // bytes written to its descriptors
+	TakeOvers    uint64 // times that a coroutine kept the loop for too long
 	// Turn is how long the loop's turns took, from when it has the events until
 	// it waits for the next ones; meanwhile no other event is seen. Of turns
 	// with few events and no jobs only a sample is timed, which counts for all.
@@ -65,6 +66,7 @@ func (rt *Runtime) Stats() Stats {
 			BytesWritten: l.out.Load(),
 			Turn:         l.meter.turn.read(),
 			Lag:          l.meter.lag.read(),
+			TakeOvers:    l.taken.Load(),
 		}
 	}
 	return s

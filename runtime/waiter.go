@@ -8,13 +8,17 @@ import (
 	"github.com/moor-net/moor/netpoll"
 )
 
-// Who waits on a side is a sleeping goroutine, or a job: that of a Notice or a
-// Watch, which is run on the loop. A goroutine holds the side's lock while it
-// sleeps, and nothing else: it sleeps in the side itself.
+// Who waits on a side is a sleeping goroutine, or a job: a coroutine's, or that
+// of a Notice or a Watch, which is run on the loop. A goroutine holds the side's
+// lock while it sleeps, and nothing else: it sleeps in the side itself.
 
-// wait puts the caller to sleep until s is ready. It returns the error that
-// ends the wait otherwise. The caller holds the side's lock.
+// wait puts the caller to sleep until s is ready; a coroutine switches back
+// instead. It returns the error that ends the wait otherwise. The caller holds
+// the side's lock.
 func (fd *FD) wait(s *side) error {
+	if co := registered.caller(fd.loop); co != nil && !co.mustBlock() {
+		return co.wait(fd, s)
+	}
 	for s.unlessReady(asleep) {
 		// Whatever came before the bit was set has woken nobody.
 		if err := fd.ended(s); err == nil {
@@ -52,9 +56,9 @@ func (fd *FD) rearm(s *side) {
 		return
 	}
 	if s == &fd.r {
-		fd.binding.Rearm(netpoll.Readable) // fails when the wait has been ended
+		fd.loop.poll.Rearm(fd.polled, netpoll.Readable) // fails when the Poll was closed, and every wait ended
 	} else {
-		fd.binding.Rearm(netpoll.Writable)
+		fd.loop.poll.Rearm(fd.polled, netpoll.Writable)
 	}
 }
 

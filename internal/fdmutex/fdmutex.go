@@ -115,6 +115,10 @@ func (m *Mutex) Released() { release(&m.sema[2]) }
 // successful Close may call it, once.
 func (m *Mutex) AwaitRelease() { acquire(&m.sema[2]) }
 
+// TryAwaitRelease is AwaitRelease for a caller that does not wait. When it
+// reports true Released has been called, and the two must not be called again.
+func (m *Mutex) TryAwaitRelease() bool { return tryAcquire(&m.sema[2]) }
+
 // Lock takes the side's lock together with a reference, waiting for its holder
 // if need be. It reports false when the Mutex is closed.
 func (m *Mutex) Lock(side Side) bool {

@@ -32,6 +32,18 @@ func bucketOf(addr *uint32) *bucket {
 	return &buckets[uintptr(unsafe.Pointer(addr))>>4%uintptr(len(buckets))]
 }
 
+// tryAcquire takes one off the counter at addr if it is above zero.
+func tryAcquire(addr *uint32) bool {
+	b := bucketOf(addr)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if *addr == 0 {
+		return false
+	}
+	*addr--
+	return true
+}
+
 // acquire waits until the counter at addr is above zero and takes one off.
 func acquire(addr *uint32) {
 	b := bucketOf(addr)

@@ -1,0 +1,13 @@
+#include "textflag.h"
+
+// func ID() uintptr
+TEXT ·ID(SB),NOSPLIT,$0-8
+	MOVD	g, ret+0(FP)
+	RET
+
+// func word(i uintptr) uintptr
+TEXT ·word(SB),NOSPLIT,$0-16
+	MOVD	i+0(FP), R0
+	MOVD	(g)(R0<<3), R1
+	MOVD	R1, ret+8(FP)
+	RET

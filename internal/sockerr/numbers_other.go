@@ -1,0 +1,8 @@
+//go:build !unix && !windows
+
+package sockerr
+
+import "syscall"
+
+// Other systems have no sockets here, and so no errors of them.
+var resets, ends, refusals, inUse, notConnected, scarcities, noFamily []syscall.Errno

@@ -1,0 +1,148 @@
+package runtime
+
+import (
+	"sync/atomic"
+
+	"github.com/moor-net/moor/internal/goroutine"
+)
+
+// A driver is the goroutine that runs a loop. It is always one, but not always
+// the same: while it has a coroutine resumed, which may block or compute for
+// long, the watchdog may make another goroutine the driver. What the driver
+// needs from turn to turn is therefore in the Loop.
+//
+// The loop's word says whose turn it is, and only grows:
+//
+//	odd   the driver has resumed a coroutine
+//	even  the driver does something else, which does not block
+//
+// The driver makes it odd. Two want to make it even: the driver, when the
+// coroutine has switched back, and the watchdog. One of them succeeds. If that
+// is the watchdog, the old driver has lost the loop; it still settles the
+// coroutine when that switches back, and ends.
+type driver struct {
+	word    atomic.Uint64
+	current atomic.Pointer[coroutine] // resumed last
+	crowded atomic.Bool               // take-overs have become a burden: see watchdog
+	taken   atomic.Uint64
+
+	ready readyList // coroutines to be resumed; the driver's alone
+}
+
+// A readyList is a queue of coroutines.
+type readyList struct {
+	first, last *coroutine
+}
+
+func (r *readyList) push(co *coroutine) {
+	co.next = nil
+	if r.last == nil {
+		r.first = co
+	} else {
+		r.last.next = co
+	}
+	r.last = co
+}
+
+func (r *readyList) shift() *coroutine {
+	co := r.first
+	r.first, co.next = co.next, nil
+	if r.first == nil {
+		r.last = nil
+	}
+	return co
+}
+
+// runReady resumes the coroutines that are ready now; those that become ready
+// meanwhile come with the next turn. It reports false when the loop has got
+// another driver.
+func (l *Loop) runReady() bool {
+	last := l.ready.last
+	if last == nil {
+		return true
+	}
+	// If a coroutine calls Goexit, iter.Pull makes the one who has resumed it
+	// do so too.
+	var co *coroutine
+	exit := true
+	defer func() {
+		if exit && l.word.CompareAndSwap(co.turn, co.turn+1) {
+			go l.run()
+		}
+	}()
+	for co != last {
+		co = l.ready.shift()
+		if !l.resume(co) {
+			exit = false
+			return false
+		}
+	}
+	exit = false
+	return true
+}
+
+// resume gives co a turn. It reports false when the loop has got another driver
+// meanwhile.
+func (l *Loop) resume(co *coroutine) bool {
+	if co.resume == nil {
+		co.start()
+	}
+	turn := l.word.Load() + 1
+	co.on, co.turn, co.budget, co.counted = l, turn, co.group.budget(), false
+	l.current.Store(co)
+	l.word.Store(turn)
+	l.rt.watchdog.rouse()
+	_, more := co.resume()
+	mine := l.word.CompareAndSwap(turn, turn+1)
+	if !more {
+		return mine
+	}
+	if mine {
+		co.settle(l)
+	} else {
+		co.settle(nil)
+	}
+	return mine
+}
+
+// detached reports whether the coroutine, which calls, holds up no loop: its
+// loop has been taken over, or it was not resumed by a driver.
+func (co *coroutine) detached() bool { return co.on == nil || co.on.word.Load() != co.turn }
+
+func (cs *Coroutines) budget() int {
+	if cs.Budget > 0 {
+		return cs.Budget
+	}
+	return defaultBudget
+}
+
+// charge takes an operation on n bytes off the budget of the coroutine that
+// calls, if the loop waits for one that does.
+func (l *Loop) charge(n int) {
+	if co := l.current.Load(); co != nil && co.g.Load() == goroutine.ID() {
+		co.charge(n)
+	}
+}
+
+// awaitRelease waits until the last user of a closed FD has left. That may be a
+// coroutine of the very loop that waits for the caller: a caller that is one
+// too gives way a few times before it blocks.
+func (fd *FD) awaitRelease() {
+	if co := registered.caller(fd.loop); co != nil && !goroutine.Locked() {
+		for range 8 {
+			if fd.mu.TryAwaitRelease() {
+				return
+			}
+			co.giveWay()
+		}
+	}
+	fd.mu.AwaitRelease()
+}
+
+// dismiss resumes what is ready on goroutines of their own, when the loop has
+// ended.
+func (l *Loop) dismiss() {
+	for l.ready.first != nil {
+		go l.ready.shift().alone()
+	}
+}

@@ -1,0 +1,131 @@
+package runtime
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moor-net/moor/internal/mono"
+)
+
+// A watchdog looks twice in every Patience at what the loops of a Runtime do.
+// A loop that has the same coroutine resumed as the last time is given to a
+// fresh goroutine. When no loop has run a coroutine since the last look the
+// watchdog sleeps until one does, so that an idle process needs no processor.
+// It is one goroutine, started together with the first coroutine.
+type watchdog struct {
+	patience time.Duration // never if negative
+	asleep   atomic.Bool   // nobody looks until bell is rung
+	bell     chan struct{}
+	debts    []int64 // for each loop: see crowd
+
+	mu      sync.Mutex
+	started bool
+	ending  atomic.Bool
+	stop    chan struct{} // closed after ending was set
+	done    chan struct{}
+}
+
+const defaultPatience = time.Millisecond
+
+func (d *watchdog) init(patience time.Duration) {
+	if patience == 0 {
+		patience = defaultPatience
+	}
+	d.patience = patience
+	d.bell = make(chan struct{}, 1)
+	d.stop, d.done = make(chan struct{}), make(chan struct{})
+}
+
+// start starts the watchdog unless it was started before.
+func (d *watchdog) start(rt *Runtime) {
+	if d.patience < 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.started {
+		d.started = true
+		d.debts = make([]int64, len(rt.loops))
+		go d.run(rt.loops)
+	}
+}
+
+// end ends the watchdog, for good.
+func (d *watchdog) end() {
+	d.mu.Lock()
+	started := d.started
+	d.started = true
+	d.mu.Unlock()
+	if started && d.patience >= 0 {
+		d.ending.Store(true)
+		close(d.stop)
+		<-d.done
+	}
+}
+
+// rouse wakes the watchdog if it sleeps. A driver calls it after it has made
+// its word odd; the watchdog says that it sleeps and then looks at the words
+// again. One of the two sees the other.
+func (d *watchdog) rouse() {
+	if d.asleep.Load() && d.asleep.CompareAndSwap(true, false) {
+		d.bell <- struct{}{}
+	}
+}
+
+// run is the watchdog's goroutine.
+func (d *watchdog) run(loops []*Loop) {
+	defer close(d.done)
+	seen := make([]uint64, len(loops))
+	for !d.ending.Load() {
+		quiet := true
+		for i, l := range loops {
+			w := l.word.Load()
+			if w == seen[i] && w&1 == 1 && l.word.CompareAndSwap(w, w+1) {
+				w++
+				d.takeOver(l, i)
+			}
+			quiet = quiet && w == seen[i]
+			seen[i] = w
+		}
+		if quiet && d.fallAsleep(loops, seen) {
+			select {
+			case <-d.bell:
+				continue // and see what it is
+			case <-d.stop:
+				return
+			}
+		}
+		time.Sleep(d.patience / 2)
+	}
+}
+
+// fallAsleep reports whether the watchdog may sleep: nothing was resumed since
+// it looked, and whatever is from now on will ring the bell.
+func (d *watchdog) fallAsleep(loops []*Loop, seen []uint64) bool {
+	d.asleep.Store(true)
+	for i, l := range loops {
+		if l.word.Load() != seen[i] && d.asleep.CompareAndSwap(true, false) {
+			return false
+		}
+	}
+	return true // or the bell is being rung
+}
+
+// takeOver gives l to a new driver. The caller has taken it from the old one.
+func (d *watchdog) takeOver(l *Loop, i int) {
+	d.crowd(l, i)
+	l.taken.Add(1)
+	l.current.Load().group.takeOvers.Add(1)
+	go l.run()
+}
+
+// A take-over means that a loop has stood still. When that happened so often of
+// late that it has cost more than a tenth of the loop's time, a coroutine is
+// moved to goroutine mode the first time that it is taken over. The debt is
+// the moment at which what has happened so far is forgotten.
+func (d *watchdog) crowd(l *Loop, i int) {
+	now := mono.Now()
+	d.debts[i] = max(d.debts[i], now) + 10*int64(d.patience)
+	l.crowded.Store(d.debts[i]-now > 100*int64(d.patience))
+}

@@ -1,0 +1,289 @@
+//go:build unix
+
+package runtime
+
+import (
+	"math/rand/v2"
+	goruntime "runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// blocker is a coroutine that answers bytes; whenever it has read a zero it
+// first blocks until release is sent to.
+func blocker(fd *FD, blocked chan<- struct{}, release <-chan struct{}) func() {
+	return func() {
+		buf := make([]byte, 1)
+		for {
+			if _, err := fd.Read(buf); err != nil {
+				return
+			}
+			if buf[0] == 0 {
+				blocked <- struct{}{}
+				<-release
+			}
+			buf[0]++
+			if _, err := fd.Write(buf); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// While a coroutine blocks, another goroutine drives its loop. Afterwards the
+// connection goes on where it was: what came meanwhile is there, in order.
+func TestBlockedCoroutineLosesItsLoop(t *testing.T) {
+	rt := startWith(t, Config{Loops: 1})
+	var cs Coroutines
+	slow, slowPeer := rawPair(t, rt, rt.Loop(0))
+	quick, quickPeer := rawPair(t, rt, rt.Loop(0))
+	blocked, release := make(chan struct{}), make(chan struct{})
+	cs.Go(rt.Loop(0), blocker(slow, blocked, release))
+	cs.Go(rt.Loop(0), echoBytes(quick))
+	unix.Write(slowPeer, []byte{0})
+	within(t, blocked, "the coroutine blocks")
+	for b := range byte(100) {
+		exchange(t, quickPeer, b)
+		unix.Write(slowPeer, []byte{b + 100})
+	}
+	if st := cs.Stats(); st.TakeOvers != 1 || rt.Stats().Loops[0].TakeOvers != 1 {
+		t.Errorf("%+v", st)
+	}
+	close(release)
+	if b := receive(t, slowPeer); b != 1 {
+		t.Error("the first answer is", b)
+	}
+	for b := range byte(100) {
+		if got := receive(t, slowPeer); got != b+101 {
+			t.Fatalf("got %d after %d bytes", got, b)
+		}
+	}
+	// Handed back, it has its loop again.
+	for b := byte(1); b < 100; b++ {
+		exchange(t, slowPeer, b)
+		exchange(t, quickPeer, b)
+	}
+	if n := cs.Stats().TakeOvers; n != 1 {
+		t.Errorf("%d take-overs", n)
+	}
+}
+
+// The same for one that computes, if there is a processor for the new driver.
+func TestComputingCoroutineLosesItsLoop(t *testing.T) {
+	if goruntime.GOMAXPROCS(0) == 1 {
+		t.Skip("with one processor it is Go's scheduler that interrupts computations")
+	}
+	rt := startWith(t, Config{Loops: 1})
+	var cs Coroutines
+	quick, quickPeer := rawPair(t, rt, rt.Loop(0))
+	cs.Go(rt.Loop(0), echoBytes(quick))
+	var stop atomic.Bool
+	begun := make(chan struct{})
+	cs.Go(rt.Loop(0), func() {
+		close(begun)
+		for !stop.Load() {
+		}
+	})
+	within(t, begun, "the coroutine runs")
+	exchange(t, quickPeer, 1)
+	stop.Store(true)
+	if n := cs.Stats().TakeOvers; n != 1 {
+		t.Errorf("%d take-overs", n)
+	}
+}
+
+// What was ready behind a coroutine that blocks is not forgotten, though the
+// goroutine that was about to resume it is stuck.
+func TestTakeOverInTheMiddleOfATurn(t *testing.T) {
+	rt := startWith(t, Config{Loops: 1})
+	var cs Coroutines
+	const n = 30
+	release := make(chan struct{})
+	var fds []*FD
+	var peers []int
+	var blocking atomic.Int32
+	for i := range n {
+		fd, peer := rawPair(t, rt, rt.Loop(0))
+		fds, peers = append(fds, fd), append(peers, peer)
+		cs.Go(rt.Loop(0), func() {
+			buf := make([]byte, 1)
+			fd.Read(buf)
+			if i%3 == 0 {
+				blocking.Add(1)
+				<-release
+			}
+			fd.Write(buf)
+		})
+	}
+	// All become ready in one turn: none is handled while this one runs.
+	for _, fd := range fds {
+		waitFor(t, &fd.r)
+	}
+	gate := make(chan struct{})
+	rt.Loop(0).Post(func() { <-gate })
+	for _, peer := range peers {
+		unix.Write(peer, []byte{5})
+	}
+	close(gate)
+	for i, peer := range peers {
+		if i%3 != 0 {
+			receive(t, peer)
+		}
+	}
+	eventually(t, "every third blocks", func() bool { return blocking.Load() == n/3 })
+	close(release)
+	for i, peer := range peers {
+		if i%3 == 0 {
+			receive(t, peer)
+		}
+	}
+}
+
+// A coroutine that blocks again and again is moved to goroutine mode, where it
+// holds nobody up, and comes back after a while.
+func TestBlockingCoroutineIsMoved(t *testing.T) {
+	rt := startWith(t, Config{Loops: 1})
+	var cs Coroutines
+	fd, peer := rawPair(t, rt, rt.Loop(0))
+	blocked, release := make(chan struct{}), make(chan struct{})
+	cs.Go(rt.Loop(0), blocker(fd, blocked, release))
+	block := func() (took bool) {
+		before := cs.Stats().TakeOvers
+		waitFor(t, &fd.r) // or it might go on without its loop
+		unix.Write(peer, []byte{0})
+		within(t, blocked, "the coroutine blocks")
+		if cs.Stats().Blocking == 0 {
+			eventually(t, "the take-over", func() bool { return cs.Stats().TakeOvers > before })
+		}
+		release <- struct{}{}
+		receive(t, peer)
+		return cs.Stats().TakeOvers > before
+	}
+	for range tolerance / strike {
+		if !block() {
+			t.Fatal("not taken over")
+		}
+	}
+	eventually(t, "it is moved", func() bool { return cs.Stats().Blocking == 1 })
+	for range firstTerm / 2 {
+		if block() {
+			t.Fatal("taken over in goroutine mode")
+		}
+	}
+	// Reads that need not wait do not count.
+	eventually(t, "it comes back", func() bool { exchange(t, peer, 1); return cs.Stats().Blocking == 0 })
+	if !block() {
+		t.Error("not taken over after it came back")
+	}
+}
+
+// When most coroutines of a kind block, new ones begin in goroutine mode.
+func TestCoroutinesOfABlockingKindBeginMoved(t *testing.T) {
+	rt := startWith(t, Config{Loops: 1})
+	var cs Coroutines
+	quick := func() {}
+	slow := func() { time.Sleep(3 * time.Millisecond) }
+	run := func(f func(), n int) {
+		for range n {
+			cs.Go(rt.Loop(0), f)
+			eventually(t, "it ends", func() bool { return cs.Stats().Running == 0 })
+		}
+	}
+	run(slow, 20)
+	before := cs.Stats().TakeOvers
+	run(slow, 3*probe)
+	if n := cs.Stats().TakeOvers - before; n > 4 {
+		t.Errorf("%d take-overs by %d more", n, 3*probe)
+	}
+	run(quick, 12*probe) // some of which are asked
+	if cs.presumesBlocking() && cs.presumesBlocking() {
+		t.Error("they are still taken for blocking")
+	}
+}
+
+// The watchdog sleeps while no coroutine runs.
+func TestWatchdogSleeps(t *testing.T) {
+	rt := startWith(t, Config{Loops: 2})
+	var cs Coroutines
+	fd, peer := rawPair(t, rt, rt.Loop(0))
+	cs.Go(rt.Loop(0), echoBytes(fd))
+	for range 3 {
+		for b := range byte(50) {
+			exchange(t, peer, b)
+		}
+		eventually(t, "the watchdog sleeps", rt.watchdog.asleep.Load)
+	}
+}
+
+// Sleeps and bursts at random: every byte is answered in order, and nothing is
+// left at the end.
+func TestTakeOverStress(t *testing.T) {
+	rt := startWith(t, Config{Loops: 2, Patience: 100 * time.Microsecond})
+	goroutines := goruntime.NumGoroutine()
+	var cs Coroutines
+	conns, rounds := 100, 100
+	if testing.Short() {
+		conns, rounds = 30, 50
+	}
+	var wg sync.WaitGroup
+	for range conns {
+		fd, peer := rawPair(t, rt, nil)
+		cs.Go(fd.Loop(), func() {
+			defer fd.Close()
+			buf := make([]byte, 8)
+			for {
+				n, err := fd.Read(buf)
+				if err != nil {
+					return
+				}
+				switch rand.IntN(20) {
+				case 0:
+					time.Sleep(time.Duration(rand.IntN(int(time.Millisecond))))
+				case 1:
+					for end := time.Now().Add(200 * time.Microsecond); time.Now().Before(end); {
+					}
+				case 2:
+					goruntime.Gosched()
+				}
+				if _, err := fd.Write(buf[:n]); err != nil {
+					return
+				}
+			}
+		})
+		wg.Go(func() {
+			for i := 0; i < rounds; {
+				burst := 1 + rand.IntN(5)
+				for k := range burst {
+					unix.Write(peer, []byte{byte(i + k)})
+				}
+				for k := range burst {
+					var buf [1]byte
+					for {
+						if _, err := unix.Read(peer, buf[:]); err != unix.EINTR {
+							break
+						}
+					}
+					if buf[0] != byte(i+k) {
+						t.Errorf("got %d, want %d", buf[0], byte(i+k))
+						return
+					}
+				}
+				i += burst
+			}
+			unix.Shutdown(peer, unix.SHUT_WR)
+		})
+	}
+	wg.Wait()
+	eventually(t, "all coroutines end", func() bool { return cs.Stats().Running == 0 })
+	if st := cs.Stats(); st.Blocking != 0 || st.TakeOvers == 0 {
+		t.Errorf("%+v", st)
+	}
+	eventually(t, "their goroutines end", func() bool { return goruntime.NumGoroutine() <= goroutines+1 })
+	if n := rt.Stats().Conns(); n != 0 {
+		t.Errorf("%d descriptors left", n)
+	}
+}
