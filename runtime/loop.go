@@ -86,7 +86,7 @@ func (l *Loop) attach(fd *FD) error {
 	fd.loop = l
 	fd.slot = l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
 	var err error
-	fd.polled, err = l.poll.Attach(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest, netpoll.Edge)
+	fd.polled, err = l.poll.AttachAsked(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest)
 	if err != nil {
 		l.table.Free(fd.slot, forget)
 		l.leave()
