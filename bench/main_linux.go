@@ -35,6 +35,8 @@ type command struct {
 // commands, besides the measurements.
 var commands = []command{
 	{"million", "hold a million parked HTTP connections in a guest of its own", million},
+	{"simulate", "fill the library's own tables with ten million entries", simulation},
+	{"plot", "draw the pictures of a file of results", plot},
 	{"report", "print the tables and bars of a file of results", report},
 	{"servers", "list the servers that can be measured", servers},
 	{"server", "run one server (started by the others)", server.Main},

@@ -202,7 +202,8 @@ func cores(n int) string {
 	return fmt.Sprintf("%d cores", n)
 }
 
-func connections(n int) string {
+// Connections writes a number of them.
+func Connections(n int) string {
 	if n == 1 {
 		return "1 connection"
 	}

@@ -51,7 +51,7 @@ func or(values []int, other int) []int {
 // echoCase has fewer rounds where there is no bar to meet.
 func echoCase(plan Plan, conns, size, depth, n int) Case {
 	c := Case{
-		Name:     echoName(conns, size, depth, n),
+		Name:     EchoName(conns, size, depth, n),
 		Protocol: server.Echo,
 		Cores:    n,
 		Conns:    conns,
@@ -72,8 +72,10 @@ func echoCase(plan Plan, conns, size, depth, n int) Case {
 	return c
 }
 
-func echoName(conns, size, depth, n int) string {
-	name := fmt.Sprintf("echo of %s, %s, %s", bytes(size), connections(conns), cores(n))
+// EchoName is the name of the case with so many connections, bytes, requests at
+// once and cores.
+func EchoName(conns, size, depth, n int) string {
+	name := fmt.Sprintf("echo of %s, %s, %s", bytes(size), Connections(conns), cores(n))
 	if depth > 1 {
 		name += fmt.Sprintf(", %d at once", depth)
 	}

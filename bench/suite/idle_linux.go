@@ -31,7 +31,7 @@ func idleCases(plan Plan) []Case {
 			conns = plan.Idle
 		}
 		cases = append(cases, Case{
-			Name: idleName(kind.protocol), Protocol: kind.protocol, Conns: conns, Size: 64,
+			Name: IdleName(kind.protocol), Protocol: kind.protocol, Conns: conns, Size: 64,
 			Processes: max(plan.Processes, 1), Rounds: choose(plan, 1, 3), Grace: 20 * time.Millisecond,
 			run: idle, Figures: []string{"bytes", "rss", "goroutines"},
 		})
@@ -39,7 +39,13 @@ func idleCases(plan Plan) []Case {
 	return cases
 }
 
-func idleName(p server.Protocol) string {
+// IdleKinds are the protocols of idle cases.
+func IdleKinds() []server.Protocol {
+	return []server.Protocol{server.Echo, server.HTTP, server.WebSocket, server.HTTPS}
+}
+
+// IdleName is the name of the case with idle connections of that protocol.
+func IdleName(p server.Protocol) string {
 	return fmt.Sprintf("idle connections: %s", map[server.Protocol]string{
 		server.Echo: "TCP", server.HTTP: "HTTP keep-alive", server.WebSocket: "WebSocket", server.HTTPS: "HTTPS keep-alive",
 	}[p])

@@ -17,9 +17,10 @@ const (
 	deadlineName  = "echo of 64 B with a deadline for every read, 64 connections, one core"
 	wakeupName    = "2,000 requests a second on 64 connections, one core"
 	restName      = "1,000 idle connections, one core"
-	tailName      = "10,000 requests a second on 64 connections beside 10,000 idle ones, 2 cores"
-	computeName   = "echo of 64 B, 64 connections, two goroutines computing, one core"
-	sleepyName    = "echo of 64 B, 1,000 connections, a tenth of the handlers sleep, 2 cores"
+	// TailName is the case with idle connections beside busy ones.
+	TailName    = "10,000 requests a second on 64 connections beside 10,000 idle ones, 2 cores"
+	computeName = "echo of 64 B, 64 connections, two goroutines computing, one core"
+	sleepyName  = "echo of 64 B, 1,000 connections, a tenth of the handlers sleep, 2 cores"
 )
 
 // churnCases count a connection as a request.
@@ -75,7 +76,7 @@ func wakeupCases(Plan) []Case {
 // what is late, is late by the server's doing, or because both share CPUs.
 func tailCases(plan Plan) []Case {
 	return []Case{{
-		Name: tailName, Protocol: server.Echo, Cores: 2, Conns: 64, Background: 10000, Size: 64, Rate: 10000,
+		Name: TailName, Protocol: server.Echo, Cores: 2, Conns: 64, Background: 10000, Size: 64, Rate: 10000,
 		Warmup: 200 * time.Millisecond, Duration: choose(plan, time.Second, 3*time.Second),
 		Figures: []string{"p99_us", "p50_us", "p90_us", "p999_us", "max_us", "cpu_us"},
 	}}

@@ -65,6 +65,9 @@ func TestVerdicts(t *testing.T) {
 		{r, Bar{Case: "case", Server: "a", Figure: "cpu_us", Limit: 8}, "met"},
 		{r, Bar{Case: "case", Server: "c", Figure: "cpu_us", Limit: 8}, "not measured"},
 		{r, Bar{Case: "other", Server: "a", Figure: "cpu_us", Limit: 8}, "not measured"},
+		{r, Bar{Case: "case", Server: "a", BaseCase: "case", Figure: "cpu_us", Limit: 1}, "met"},
+		{r, Bar{Case: "case", Server: "a", BaseCase: "case", Figure: "cpu_us", Limit: .9}, "not met"},
+		{r, Bar{Case: "case", Server: "a", BaseCase: "other", Figure: "cpu_us", Limit: 1}, "not measured"},
 		{noisy, Bar{Case: "case", Server: "a", Figure: "cpu_us", Limit: 1}, "NOISY, not met"},
 	} {
 		if _, verdict := test.bar.Verdict(test.results); verdict != test.verdict {
@@ -81,9 +84,12 @@ func TestEveryBarIsMeasuredByAFullRun(t *testing.T) {
 	}
 	for _, b := range Bars() {
 		c, ok := cases[b.Case]
-		if !ok {
+		if _, has := cases[b.BaseCase]; !ok || b.BaseCase != "" && !has {
 			t.Errorf("no case for bar %v", b)
 			continue
+		}
+		if _, err := server.Lookup(b.Server); err != nil {
+			t.Errorf("bar %v: %v", b, err)
 		}
 		shown := false
 		for _, f := range c.Figures {
