@@ -129,6 +129,9 @@ func TestEveryOrderOfClosing(t *testing.T) {
 // does not tell.
 func descriptors(t *testing.T) int {
 	t.Helper()
+	if runtime.GOOS == "windows" {
+		return 0 // under Wine these are those of its threads, too
+	}
 	entries, err := os.ReadDir("/proc/self/fd")
 	if os.IsNotExist(err) {
 		return 0

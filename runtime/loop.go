@@ -7,6 +7,7 @@ import (
 	"os"
 	goruntime "runtime"
 	"runtime/pprof"
+	"runtime/trace"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -35,10 +36,11 @@ type Loop struct {
 
 	queue queue // registered with poll under queueToken
 
+	meter meter
+
 	driver
 	batch *netpoll.Events // of the turn
 
-	meter meter
 	counters
 }
 
@@ -84,7 +86,7 @@ func (l *Loop) attach(fd *FD) error {
 	fd.loop = l
 	fd.slot = l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
 	var err error
-	fd.polled, err = l.poll.Attach(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest, netpoll.Edge)
+	fd.polled, err = l.poll.AttachAsked(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest)
 	if err != nil {
 		l.table.Free(fd.slot, forget)
 		l.leave()
@@ -159,6 +161,7 @@ func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
 // has become the driver.
 func (l *Loop) run() {
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
+	l.meter.end() // of the turn that was taken over
 	for {
 		timeout := time.Duration(-1)
 		if l.ready.first != nil {
@@ -176,6 +179,7 @@ func (l *Loop) run() {
 			l.end()
 			return
 		}
+		region := trace.StartRegion(context.Background(), "moor turn")
 		l.meter.begin(n)
 		jobs := false
 		for ev := range l.batch.All() {
@@ -202,7 +206,9 @@ func (l *Loop) run() {
 		}
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
-		if !l.runReady() {
+		driving := l.runReady()
+		region.End()
+		if !driving {
 			return
 		}
 		l.meter.end()

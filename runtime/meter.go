@@ -1,16 +1,13 @@
 package runtime
 
 import (
-	"context"
-	"runtime/trace"
 	"time"
 
 	"github.com/moor-net/moor/internal/mono"
 )
 
-// A meter measures how a loop keeps up, and shows its turns to a running
-// execution tracer. It belongs to whoever runs the loop, except that others
-// read the durations.
+// A meter measures how a loop keeps up. It belongs to whoever runs the loop,
+// except that others read the durations.
 //
 // Looking at the clock costs as much as a small part of a request. So it is done
 // for turns with jobs or many events, which are the long ones and share the
@@ -19,7 +16,6 @@ type meter struct {
 	begun   int64  // when the turn began, zero if it is not timed
 	weight  uint64 // how many turns it counts for
 	skipped uint64 // turns since one of few events was last timed
-	region  *trace.Region
 	turn    durations
 	lag     durations
 }
@@ -31,17 +27,10 @@ const (
 
 // begin is called at the beginning of a turn of n events.
 func (m *meter) begin(n int) {
-	m.region = nil // one that is left is of a goroutine that the loop was taken from
-	if trace.IsEnabled() {
-		m.region = trace.StartRegion(context.Background(), "moor turn")
-	}
 	m.begun = 0
-	switch {
-	case n == 0:
-		return
-	case n >= manyEvents:
+	if n >= manyEvents {
 		m.weight = 1
-	default:
+	} else {
 		if m.skipped++; m.skipped < sampleEvery {
 			return
 		}
@@ -64,12 +53,8 @@ func (m *meter) jobs(since int64) {
 // late is called when the loop does what was to be done so many nanoseconds ago.
 func (m *meter) late(ns int64) { m.lag.add(time.Duration(ns), 1) }
 
-// end is called at the end of a turn.
+// end is called at the end of a turn, or by whoever has taken the loop over.
 func (m *meter) end() {
-	if m.region != nil {
-		m.region.End()
-		m.region = nil
-	}
 	if m.begun != 0 {
 		m.turn.add(time.Duration(mono.Now()-m.begun), m.weight)
 		m.begun = 0

@@ -75,7 +75,7 @@ func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 		}
 		fd.r.keep()
 		if errno != 0 {
-			return -1, 0, 0, os.NewSyscallError(sys.RecvMsgName, errno)
+			return sys.RecvMsgFailed, 0, 0, os.NewSyscallError(sys.RecvMsgName, errno)
 		}
 		fd.loop.in.Add(uint64(n))
 		return n, oobn, rflags, fd.eof(n)

@@ -64,9 +64,9 @@ func (rt *Runtime) Stats() Stats {
 			Events:       l.events.Load(),
 			BytesRead:    l.in.Load(),
 			BytesWritten: l.out.Load(),
-			TakeOvers:    l.taken.Load(),
 			Turn:         l.meter.turn.read(),
 			Lag:          l.meter.lag.read(),
+			TakeOvers:    l.taken.Load(),
 		}
 	}
 	return s

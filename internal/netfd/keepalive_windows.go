@@ -31,9 +31,10 @@ func setKeepAlive(s int, ka KeepAlive) error {
 		err = setTCP(s, tcpKeepInterval, seconds(interval), interval >= 0)
 	}
 	if err == windows.WSAENOPROTOOPT {
-		return setKeepAliveValues(s, idle, interval)
-	}
-	if err != nil {
+		if err := setKeepAliveValues(s, idle, interval); err != nil {
+			return err
+		}
+	} else if err != nil {
 		return call("setsockopt", err)
 	}
 	count := ka.Count

@@ -3,27 +3,26 @@ package netfd
 import (
 	"errors"
 	"net"
-
-	"golang.org/x/sys/windows"
+	"syscall"
 )
 
 func joinGroup4(s int, ifi *net.Interface, ip [4]byte) error {
-	h := windows.Handle(s)
-	mreq := windows.IPMreq{Multiaddr: ip}
+	h := syscall.Handle(s)
+	mreq := syscall.IPMreq{Multiaddr: ip}
 	if ifi != nil {
 		own, err := address4(ifi)
 		if err != nil {
 			return err
 		}
 		mreq.Interface = own
-		if err := windows.SetsockoptInet4Addr(h, windows.IPPROTO_IP, windows.IP_MULTICAST_IF, own); err != nil {
+		if err := syscall.SetsockoptInet4Addr(h, syscall.IPPROTO_IP, syscall.IP_MULTICAST_IF, own); err != nil {
 			return call("setsockopt", err)
 		}
 	}
-	if err := windows.SetsockoptInt(h, windows.IPPROTO_IP, windows.IP_MULTICAST_LOOP, 0); err != nil {
+	if err := syscall.SetsockoptInt(h, syscall.IPPROTO_IP, syscall.IP_MULTICAST_LOOP, 0); err != nil {
 		return call("setsockopt", err)
 	}
-	return call("setsockopt", windows.SetsockoptIPMreq(h, windows.IPPROTO_IP, windows.IP_ADD_MEMBERSHIP, &mreq))
+	return call("setsockopt", syscall.SetsockoptIPMreq(h, syscall.IPPROTO_IP, syscall.IP_ADD_MEMBERSHIP, &mreq))
 }
 
 // address4 returns an IPv4 address of the interface, by which the system names
@@ -42,17 +41,17 @@ func address4(ifi *net.Interface) (ip [4]byte, err error) {
 }
 
 func joinGroup6(s int, ifi *net.Interface, ip net.IP) error {
-	h := windows.Handle(s)
-	var mreq windows.IPv6Mreq
+	h := syscall.Handle(s)
+	var mreq syscall.IPv6Mreq
 	copy(mreq.Multiaddr[:], ip)
 	if ifi != nil {
 		mreq.Interface = uint32(ifi.Index)
-		if err := windows.SetsockoptInt(h, windows.IPPROTO_IPV6, windows.IPV6_MULTICAST_IF, ifi.Index); err != nil {
+		if err := syscall.SetsockoptInt(h, syscall.IPPROTO_IPV6, syscall.IPV6_MULTICAST_IF, ifi.Index); err != nil {
 			return call("setsockopt", err)
 		}
 	}
-	if err := windows.SetsockoptInt(h, windows.IPPROTO_IPV6, windows.IPV6_MULTICAST_LOOP, 0); err != nil {
+	if err := syscall.SetsockoptInt(h, syscall.IPPROTO_IPV6, syscall.IPV6_MULTICAST_LOOP, 0); err != nil {
 		return call("setsockopt", err)
 	}
-	return call("setsockopt", windows.SetsockoptIPv6Mreq(h, windows.IPPROTO_IPV6, windows.IPV6_JOIN_GROUP, &mreq))
+	return call("setsockopt", syscall.SetsockoptIPv6Mreq(h, syscall.IPPROTO_IPV6, syscall.IPV6_JOIN_GROUP, &mreq))
 }

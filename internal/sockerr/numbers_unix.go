@@ -4,6 +4,9 @@ package sockerr
 
 import "syscall"
 
+// ResetReadsAsEnd: a reset is read as what it is.
+const ResetReadsAsEnd = false
+
 var (
 	resets       = []syscall.Errno{syscall.ECONNRESET}
 	ends         = []syscall.Errno{syscall.EPIPE}

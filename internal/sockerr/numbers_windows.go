@@ -6,6 +6,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// ResetReadsAsEnd says that the system is Wine, which gives itself away by a
+// function.
+var ResetReadsAsEnd = windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+
 var (
 	resets = []syscall.Errno{windows.WSAECONNRESET, windows.WSAECONNABORTED}
 	// Wine says so also of the peer's end.

@@ -4,15 +4,20 @@ package sockerr
 
 import (
 	"errors"
+	"io"
 	"syscall"
 )
 
-// Reset reports whether err says that the peer has reset the connection.
-func Reset(err error) bool { return oneOf(err, resets) }
+// Reset reports whether err says that the peer has reset the connection. Wine
+// says that of a read in progress alone: a reset that has arrived before is read
+// as the end of the stream there.
+func Reset(err error) bool {
+	return oneOf(err, resets) || ResetReadsAsEnd && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
+}
 
 // Broken reports whether err is one of those of a write that the peer does not
 // take any more.
-func Broken(err error) bool { return oneOf(err, resets) || oneOf(err, ends) }
+func Broken(err error) bool { return Reset(err) || oneOf(err, ends) }
 
 // Refused reports whether err says that nobody listens.
 func Refused(err error) bool { return oneOf(err, refusals) }

@@ -24,6 +24,10 @@ const (
 	DupName       = "fcntl"
 )
 
+// RecvMsgFailed is the number of bytes that package net returns with an error of
+// this call.
+const RecvMsgFailed = -1
+
 // Bind gives the socket its address: see bind(2).
 func Bind(fd int, sa syscall.Sockaddr) error { return syscall.Bind(fd, sa) }
 

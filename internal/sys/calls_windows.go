@@ -24,6 +24,10 @@ const (
 	DupName       = "wsaduplicatesocket"
 )
 
+// RecvMsgFailed is the number of bytes that package net returns with an error of
+// this call.
+const RecvMsgFailed = 0
+
 // A socket's number has 32 bits that count, like those of all handles, and is
 // not negative, so an int32 holds it too.
 

@@ -20,6 +20,9 @@ func RecvFrom(fd int, p []byte, addr *RawAddr) (int, syscall.Errno) {
 
 // SendTo sends p as a message to addr: see sendto.
 func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
+	if addr.size < 0 {
+		return syscall.EINVAL
+	}
 	r, _, errno := syscall.SyscallN(procSendTo.Addr(), uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0,
 		uintptr(unsafe.Pointer(&addr.any)), uintptr(addr.size))
 	_, errno = count(r, errno)
@@ -61,6 +64,9 @@ func SendMsg(fd int, p, oob []byte, addr *RawAddr) (int, syscall.Errno) {
 func sendMsg(fd int, bufs *windows.WSABuf, count int, oob []byte, flags int, addr *RawAddr) (int, syscall.Errno) {
 	msg := windows.WSAMsg{Buffers: bufs, BufferCount: uint32(count), Control: wsaBuf(oob)}
 	if addr != nil {
+		if addr.size < 0 {
+			return 0, syscall.EINVAL
+		}
 		msg.Name, msg.Namelen = (*syscall.RawSockaddrAny)(unsafe.Pointer(&addr.any)), addr.size
 	}
 	var sent uint32

@@ -88,8 +88,8 @@ func (a *RawAddr) AppendUnixName(b []byte) ([]byte, bool) {
 	return b, true
 }
 
-// Invalidate makes a an address that every system call refuses, whatever the
-// socket: its size is negative.
+// Invalidate makes a an address that every call of this package refuses with
+// EINVAL, which is what package net says before it asks the system.
 func (a *RawAddr) Invalidate() { a.size = -1 }
 
 // fromNetwork reads a port, which lies in memory in network order.

@@ -1,5 +1,3 @@
-//go:build unix
-
 package runtime
 
 import (
@@ -10,12 +8,13 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/moor-net/moor/internal/fdmutex"
+	"github.com/moor-net/moor/internal/sockerr"
+	"github.com/moor-net/moor/internal/sys"
 )
 
 // start returns a Runtime that ends with the test.
@@ -42,14 +41,8 @@ func pair(t testing.TB, rt *Runtime) (a, b *FD) {
 // pairOn is pair with the ends on two Runtimes.
 func pairOn(t testing.TB, rts ...*Runtime) (a, b *FD) {
 	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	ends := [2]*FD{new(FD), new(FD)}
-	for i, s := range fds {
-		unix.CloseOnExec(s)
-		unix.SetNonblock(s, true)
+	for i, s := range socketPair(t) {
 		if err := ends[i].Init(rts[i], s, Stream); err != nil {
 			t.Fatal(err)
 		}
@@ -74,10 +67,10 @@ func fill(t testing.TB, fd *FD) {
 	t.Helper()
 	fd.RawControl(func(s uintptr) {
 		for chunk := make([]byte, 64<<10); ; {
-			if _, err := unix.Write(int(s), chunk); err == unix.EAGAIN {
+			if _, errno := sys.Write(int(s), chunk); errno == syscall.EAGAIN {
 				return
-			} else if err != nil {
-				t.Fatal(err)
+			} else if errno != 0 {
+				t.Fatal(errno)
 			}
 		}
 	})
@@ -299,7 +292,7 @@ func TestDuplicateDoesNotKeepARegistration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(dup)
+	defer sys.Close(dup)
 	a.Close()
 	before := rt.Stats().Loops[0].Turns
 	b.Write([]byte("x"))
@@ -397,7 +390,7 @@ func TestRandomSchedulesLeaveNothing(t *testing.T) {
 		a, b := pair(t, rt)
 		check := func(err error) {
 			if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) &&
-				!errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) && err != io.EOF {
+				!sockerr.Broken(err) && err != io.EOF {
 				t.Errorf("unexpected error %v", err)
 			}
 		}
@@ -419,14 +412,4 @@ func TestRandomSchedulesLeaveNothing(t *testing.T) {
 	if after := openFDs(t); after != before {
 		t.Errorf("%d descriptors open, %d before", after, before)
 	}
-}
-
-// openFDs counts the process's descriptors.
-func openFDs(t testing.TB) int {
-	t.Helper()
-	entries, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
 }

@@ -1,5 +1,3 @@
-//go:build unix
-
 package runtime
 
 import (
@@ -13,10 +11,11 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/moor-net/moor/internal/sys"
 )
 
 // notify registers a Notice and returns where its answer comes.
@@ -258,16 +257,14 @@ func TestPostedFunctionsRunInOrder(t *testing.T) {
 
 func TestNoticeOnAListenerTellsOfConnections(t *testing.T) {
 	rt := start(t, 1)
-	s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	s, err := sys.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	unix.CloseOnExec(s)
-	unix.SetNonblock(s, true)
-	if err := unix.Bind(s, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	if err := sys.Bind(s, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
-	unix.Listen(s, 8)
+	sys.Listen(s, 8)
 	ln := new(FD)
 	if err := ln.Init(rt, s, Listener); err != nil {
 		t.Fatal(err)
@@ -275,8 +272,8 @@ func TestNoticeOnAListenerTellsOfConnections(t *testing.T) {
 	defer ln.Close()
 	_, answer := notify(t, ln)
 	none(t, ln, answer)
-	sa, _ := unix.Getsockname(s)
-	c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(sa.(*unix.SockaddrInet4).Port)))
+	sa, _ := sys.Getsockname(s)
+	c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(sa.(*syscall.SockaddrInet4).Port)))
 	if err != nil {
 		t.Fatal(err)
 	}
