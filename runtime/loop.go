@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/slots"
@@ -158,12 +157,9 @@ func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
 // has become the driver.
 func (l *Loop) run() {
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
+	busy := false // with coroutines, in the last turn
 	for {
-		timeout := time.Duration(-1)
-		if l.ready.first != nil {
-			timeout = 0
-		}
-		n, err := l.poll.Poll(l.batch, timeout)
+		n, err := l.await(busy)
 		if errors.Is(err, netpoll.ErrStrayPacket) {
 			continue // somebody's mistake with a handle of his own
 		}
@@ -175,7 +171,7 @@ func (l *Loop) run() {
 			l.end()
 			return
 		}
-		jobs := false
+		jobs, woke := false, false
 		for ev := range l.batch.All() {
 			switch ev.Token() {
 			case timerToken:
@@ -192,6 +188,7 @@ func (l *Loop) run() {
 			// The slot may be freed at any moment: the pointer is then nil,
 			// or that of the next tenant, who takes it for a spurious event.
 			if fd := p.Load(); fd != nil {
+				woke = woke || (fd.r.state.Load()|fd.w.state.Load())&asleep != 0
 				fd.deliver(ev.Readiness())
 			}
 		}
@@ -200,12 +197,15 @@ func (l *Loop) run() {
 		}
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
+		ran := l.ready.first != nil
+		busy = ran && !woke
 		if !l.runReady() {
 			return
 		}
-		if n > 0 {
-			// Those who were woken run first, and the events that come
-			// meanwhile are fetched together.
+		// Goroutines that were woken run first, and the events that come
+		// meanwhile are fetched together. Without any the loop uses its time
+		// slice: giving it away would put those who compute first.
+		if woke || jobs || n > 0 && !ran {
 			goruntime.Gosched()
 		}
 	}
