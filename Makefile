@@ -4,8 +4,8 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SYSTEMS     := linux windows darwin freebsd
 CHECKED     := linux darwin freebsd
-WINDOWS     := ./netpoll ./binding ./runtime/... ./internal/fdmutex ./internal/mono ./internal/netfd \
-	./internal/readyq ./internal/slots ./internal/wheel
+WINDOWS     := ./netpoll ./binding ./registration ./runtime/... ./conn ./listener ./http_example ./internal/fdmutex ./internal/mono ./internal/netfd \
+	./internal/readyq ./internal/slots ./internal/sockerr ./internal/wheel
 MODULES     := . $(patsubst ./%,%,$(shell sed -n "s/^\t\(\.\/.*\)/\1/p" go.work))
 
 .PHONY: test setup format vet staticcheck unit race poll nettest net-tests modules test-windows fuzz

@@ -1,10 +1,14 @@
-// Command bench compares network libraries with each other on one machine.
+// Command bench measures this library and others side by side on one machine.
 //
-//	go run ./bench echo -a moor -b std
+//	go run ./bench -quick                   # everything, under ten minutes
+//	go run ./bench echo -servers moor,std   # one measurement
+//	go run ./bench report                   # the tables again, from the file
+//	go run ./bench plot                     # pictures, from the file
+//	go run ./bench million                  # a million connections, in a guest
 //
-// Each measurement runs a server and a load client as two processes of their
-// own: the command executes itself again as "server" and as "client". Both
-// can be started by hand too, to profile or to trace one of them.
+// A server and a load client are two processes of their own: the command
+// executes itself again as "server" and as "client". Both can be started by
+// hand too, to profile or to trace one of them.
 package main
 
 import (
@@ -13,7 +17,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
+	"github.com/moor-net/moor/bench/affinity"
+	"github.com/moor-net/moor/bench/guest"
 	"github.com/moor-net/moor/bench/load"
 	"github.com/moor-net/moor/bench/server"
 )
@@ -25,29 +32,36 @@ type command struct {
 	run           func(args []string, stdin io.Reader, stdout, stderr io.Writer) error
 }
 
+// commands, besides the measurements.
 var commands = []command{
-	{"echo", "compare echo servers: CPU time, latency and system calls per request", echo},
-	{"server", "run one server under measurement (started by the other commands)", server.Main},
-	{"client", "load an echo server (started by the other commands)", load.Main},
+	{"million", "hold a million parked HTTP connections in a guest of its own", million},
+	{"simulate", "fill the library's own tables with ten million entries", simulation},
+	{"plot", "draw the pictures of a file of results", plot},
+	{"report", "print the tables and bars of a file of results", report},
+	{"servers", "list the servers that can be measured", servers},
+	{"server", "run one server (started by the others)", server.Main},
+	{"client", "load a server (started by the others)", load.Main},
+	{"exec", "run a program pinned to CPUs (started by the others)", affinity.Main},
+	{"setdeadline", "measure SetReadDeadline (started by the others)", server.DeadlineMain},
 }
 
 func main() {
+	if guest.IsInit() {
+		guest.Init()
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run executes one command line and returns the exit status. An error is one
 // line on stderr and status 1; asking for help is no error.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	if len(args) == 0 {
-		usage(stderr)
-		return 1
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		args = append([]string{everything}, args...)
 	}
-	switch args[0] {
-	case "-h", "-help", "--help", "help":
-		usage(stdout)
-		return 0
+	if args[0] == "help" {
+		args = []string{everything, "-h"}
 	}
-	for _, c := range commands {
+	for _, c := range append(measurements(), commands...) {
 		if c.name != args[0] {
 			continue
 		}
@@ -60,11 +74,4 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "bench: unknown command %q (bench -h lists them)\n", args[0])
 	return 1
-}
-
-func usage(w io.Writer) {
-	fmt.Fprintln(w, "usage: bench <command> [flags]; bench <command> -h explains the flags")
-	for _, c := range commands {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.summary)
-	}
 }

@@ -1,23 +1,28 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/moor-net/moor/bench/affinity"
 	"github.com/moor-net/moor/bench/measure"
+	"github.com/moor-net/moor/bench/server"
+	"github.com/moor-net/moor/bench/suite"
 )
 
 // The commands execute themselves again as server and client, which is this
 // test's binary here.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "server" || os.Args[1] == "client") {
+	if len(os.Args) > 1 && slices.Contains([]string{"server", "client", "exec", "setdeadline"}, os.Args[1]) {
 		main()
 	}
 	// A process under the race detector lingers for a second at its end by
@@ -35,21 +40,36 @@ func bench(args ...string) (status int, stdout, stderr string) {
 func TestBadCommandLinesAreOneLineAndStatusOne(t *testing.T) {
 	for _, test := range []struct{ line, says string }{
 		{"fly", "unknown command"},
+		{"-fly", "not defined: -fly"},
 		{"echo -fly", "not defined: -fly"},
 		{"echo std", `unexpected argument "std"`},
-		{"echo -a nobody", `no server named "nobody"`},
-		{"echo -b nobody", `no server named "nobody"`},
+		{"echo -servers nobody", `no server named "nobody"`},
+		{"echo -server nobody", "is not name=command"},
+		{"echo -server std=true", "bad name"},
 		{"echo -conns 1,x", `-conns: bad number "x"`},
 		{"echo -conns 0", `-conns: bad number "0"`},
 		{"echo -conns 1000000000", "the limit of a process is"},
-		{"echo -pairs 0", "-pairs 0: must be at least 1"},
-		{"echo -size 0", "-size 0: must be at least 1"},
-		{"echo -depth -1", "-depth -1: must be at least 1"},
-		{"echo -buf 0", "-buf 0: must be at least 1"},
-		{"echo -calls -1", "-calls -1: must be at least 0"},
-		{"echo -cores 0", "-cores 0: must be at least 1"},
-		{"echo -duration 0s", "must be a time"},
+		{"idle -idle 1000000000", "the limit of a process is"},
+		{"echo -rounds -1", "-rounds -1: must be at least 0"},
+		{"echo -sizes 0", `-sizes: bad number "0"`},
+		{"echo -depths -1", `-depths: bad number "-1"`},
+		{"echo -cores -1", "-cores -1: must be at least 0"},
+		{"echo -duration -1s", "must be a time"},
 		{"echo -duration fast", "invalid value"},
+		{"-quick -full", "one of the two"},
+		{"idle -processes 0", "-processes 0: must be at least 1"},
+		{"report -in /nowhere", "no such file"},
+		{"plot -in /nowhere", "no such file"},
+		{"simulate -n 0", "must be at least 1"},
+		{"million -n 0", "must be at least 1"},
+		{"servers now", `unexpected argument "now"`},
+		{"exec", "no program given"},
+		{"exec -procs 0 true", "-procs 0: must be at least 1"},
+		{"exec no-such-program", "no-such-program"},
+		{"setdeadline -impl nobody", `no server named "nobody"`},
+		{"setdeadline -impl event", "has no net.Listener"},
+		{"server -protocol gopher", "does not run gopher"},
+		{"server -hogs -1", "-hogs -1: must be at least 0"},
 		{"server -impl nobody", `no server named "nobody"`},
 		{"server -procs 0", "-procs 0: must be at least 1"},
 		{"server -cpus x", `bad CPU "x"`},
@@ -67,10 +87,11 @@ func TestBadCommandLinesAreOneLineAndStatusOne(t *testing.T) {
 
 func TestHelpExplainsEveryFlag(t *testing.T) {
 	for line, words := range map[string][]string{
-		"-h":        {"echo", "server", "client"},
-		"echo -h":   {"-a", "-b", "-conns", "-size", "-depth", "-buf", "-pairs", "-duration", "-warmup", "-cores", "-calls", "-noise", "-json"},
-		"server -h": {"-impl", "-addr", "-procs", "-buf", "-cpus", "-cpuprofile"},
-		"client -h": {"-addr", "-pid", "-conns", "-depth", "-size", "-warmup", "-duration", "-requests", "-cpus"},
+		"-h":        {"echo", "idle", "report", "servers", "-quick", "-full", "-out"},
+		"echo -h":   {"-servers", "-server", "-conns", "-sizes", "-depths", "-rounds", "-duration", "-cores", "-noise", "-list"},
+		"report -h": {"-in"},
+		"server -h": {"-impl", "-protocol", "-addr", "-procs", "-buf", "-cpus", "-grace", "-hogs", "-cpuprofile"},
+		"client -h": {"-addr", "-pid", "-protocol", "-conns", "-background", "-depth", "-size", "-rate", "-burst", "-churn", "-spread", "-warmup", "-duration", "-requests", "-cpus"},
 	} {
 		status, stdout, stderr := bench(strings.Fields(line)...)
 		if status != 0 || stderr != "" {
@@ -92,47 +113,95 @@ func needTwoCPUs(t *testing.T) {
 	}
 }
 
-func TestEchoComparesTwoServers(t *testing.T) {
-	for name, cores := range map[string]string{"pinned": "1", "unpinned": "2"} {
-		t.Run(name, func(t *testing.T) {
-			if cores == "1" {
-				needTwoCPUs(t)
+// A run that is interrupted and begun again ends with the same cases.
+func TestResultsAreKeptAndResumed(t *testing.T) {
+	needTwoCPUs(t)
+	file := filepath.Join(t.TempDir(), "results.json")
+	args := []string{"echo", "-servers", "std,moor", "-conns", "1,5", "-sizes", "100", "-depths", "2", "-rounds", "2",
+		"-duration", "50ms", "-cores", "1", "-out", file}
+	status, stdout, stderr := bench(args...)
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	if turns := strings.Count(stderr, "  round "); turns != 2*2*2 {
+		t.Errorf("%d turns:\n%s", turns, stderr)
+	}
+	for _, name := range []string{"echo of 100 B, 1 connection, one core, 2 at once", "echo of 100 B, 5 connections, one core, 2 at once", "by std"} {
+		if !strings.Contains(stdout, name) {
+			t.Errorf("no %q in the report:\n%s", name, stdout)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results suite.Results
+	if err := json.Unmarshal(text, &results); err != nil {
+		t.Fatal(err)
+	}
+	if len(results.Outcomes) != 2 {
+		t.Fatalf("%d outcomes in %s", len(results.Outcomes), text)
+	}
+	for _, o := range results.Outcomes {
+		for _, name := range []string{"std", "moor"} {
+			if s, _, ok := o.Median(name, "cpu_us", results.Noise); !ok || s.Median <= 0 || len(o.Rounds) != 2 {
+				t.Errorf("%s, %s: CPU per request %+v in %d rounds", o.Case.Name, name, s, len(o.Rounds))
 			}
-			file := filepath.Join(t.TempDir(), "report.json")
-			status, stdout, stderr := bench("echo", "-a", "std", "-b", "std", "-cores", cores, "-conns", "1,5", "-size", "100", "-depth", "2",
-				"-pairs", "2", "-duration", "100ms", "-warmup", "50ms", "-calls", "0", "-json", file)
-			if status != 0 {
-				t.Fatalf("status %d: %s", status, stderr)
+		}
+	}
+	status, again, stderr := bench(args...)
+	if status != 0 || strings.Contains(stderr, "  round ") || again != stdout {
+		t.Errorf("again: status %d, stderr %s, report %s", status, stderr, again)
+	}
+	status, again, stderr = bench("report", "-in", file)
+	if status != 0 || again != stdout {
+		t.Errorf("report: status %d, stderr %s, report %s", status, stderr, again)
+	}
+}
+
+// One turn of everything, with small numbers.
+func TestEveryCaseRuns(t *testing.T) {
+	needTwoCPUs(t)
+	file := filepath.Join(t.TempDir(), "results.json")
+	status, stdout, stderr := bench("-servers", "std,moor,park,burst,c-epoll", "-conns", "20", "-sizes", "64", "-depths", "1", "-idle", "50",
+		"-rounds", "1", "-duration", "30ms", "-out", file)
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	results, err := suite.ReadResults(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range suite.Cases("", suite.Plan{Conns: []int{20}}) {
+		o := results.Outcome(c.Name)
+		if o == nil {
+			t.Errorf("%s was not measured", c.Name)
+			continue
+		}
+		for name, why := range o.Missing {
+			if name != "c-epoll" { // there may be no compiler
+				t.Errorf("%s: %s is missing: %s", c.Name, name, why)
 			}
-			if lines := strings.Count(stderr, "\n"); lines != 4 {
-				t.Errorf("%d lines of progress for 4 pairs:\n%s", lines, stderr)
-			}
-			if !strings.Contains(stdout, "a = std, b = std") || !strings.Contains(stdout, "-calls is 0") {
-				t.Errorf("table:\n%s", stdout)
-			}
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var report measure.Report
-			if err := json.Unmarshal(text, &report); err != nil {
-				t.Fatal(err)
-			}
-			if len(report.Rows) != 2 {
-				t.Fatalf("%d rows in %s", len(report.Rows), text)
-			}
-			for _, row := range report.Rows {
-				if len(row.Pairs) != 2 {
-					t.Errorf("%d connections: %d pairs", row.Conns, len(row.Pairs))
-				}
-				for _, p := range row.Pairs {
-					if p.A.Requests < 1 || p.B.Requests < 1 || p.A.ServerCPU <= 0 || p.B.ServerCPU <= 0 || p.Ratio <= 0 {
-						t.Errorf("%d connections: pair %+v", row.Conns, p)
-					}
-				}
-				t.Logf("%d connections: std/std %+v", row.Conns, row.Ratio)
-			}
-		})
+		}
+	}
+	t.Log(stdout)
+}
+
+func TestForeignProgramIsMeasured(t *testing.T) {
+	if _, err := exec.LookPath("socat"); err != nil {
+		t.Skipf("socat is missing: %v", err)
+	}
+	script := filepath.Join(t.TempDir(), "echo")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec socat TCP-LISTEN:${1#*:},bind=${1%:*},reuseaddr,fork PIPE\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, stderr := bench("echo", "-server", "relay="+script+" {addr}", "-server", "broken=false", "-servers", "relay,broken",
+		"-conns", "2", "-rounds", "1", "-duration", "50ms", "-cores", "2")
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	if !strings.Contains(stdout, "relay  ") || !strings.Contains(stdout, "broken: not measured") {
+		t.Errorf("report:\n%s", stdout)
 	}
 }
 
@@ -144,9 +213,15 @@ func TestSystemCallsPerRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := measure.Setup{Exe: exe, Procs: 1, Buf: 4096, Size: 64, Depth: 1, Warmup: 20 * time.Millisecond}
+	std, err := server.Lookup("std")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	const requests = 200
-	calls, err := s.CountCalls("std", 4, requests)
+	calls, err := measure.Bench{Exe: exe}.CountCalls(ctx, measure.ServerSpec{Server: std, Protocol: server.Echo, Procs: 1, Buf: 4096},
+		measure.LoadSpec{Protocol: server.Echo, Conns: 4, Size: 64, Warmup: 20 * time.Millisecond}, requests)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,11 +234,13 @@ func TestSystemCallsPerRequest(t *testing.T) {
 
 func TestMissingStraceIsSaid(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, stdout, stderr := bench("echo", "-b", "std", "-a", "std", "-cores", "2", "-conns", "1", "-pairs", "1", "-duration", "20ms", "-warmup", "1ms")
-	for name, text := range map[string]string{"stdout": stdout, "stderr": stderr} {
-		if !strings.Contains(text, "strace is not installed") {
-			t.Errorf("%s does not say so: %s", name, text)
-		}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = measure.Bench{Exe: exe}.CountCalls(context.Background(), measure.ServerSpec{}, measure.LoadSpec{}, 1)
+	if !errors.Is(err, measure.ErrNoStrace) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -13,11 +13,14 @@ import (
 // embedded in the object that owns the descriptor and must not be copied.
 //
 // All methods may be called from any goroutine at any time; concurrent calls
-// are all applied, in some order. None allocates, except the first ShareWith.
+// are all applied, in some order. None allocates, except the first ShareWith and
+// what Windows needs for a registration.
 //
 // A second Poll is refused with netpoll.ErrOtherPoll, also after the object
 // was deregistered or the first Poll closed, until Release.
 type Binding struct {
+	association association // what only some systems have to remember
+
 	// state is 0 while the object is not registered, busy while a method
 	// works on the binding, and otherwise the registration's Slot. Whoever
 	// swaps busy in holds the former value and stores the new one.
@@ -32,6 +35,8 @@ const busy = 1
 
 // A family is what an object and its duplicates have in common.
 type family struct {
+	association familyAssociation
+
 	mu         sync.Mutex    // held by the member whose state is busy
 	poll       *netpoll.Poll // the Poll that all belong to
 	registered int           // members that are registered
@@ -175,7 +180,7 @@ func (b *Binding) Rearm(ready netpoll.Ready) error {
 	if slot == 0 {
 		return netpoll.ErrNotRegistered
 	}
-	return (*b.owner()).Rearm(slot, ready)
+	return b.association.rearm(b, slot, ready)
 }
 
 // Forget ends the registration, if there is one, of an object that is closed
@@ -187,7 +192,7 @@ func (b *Binding) Rearm(ready netpoll.Ready) error {
 func (b *Binding) Forget() {
 	slot := b.lock()
 	if slot != 0 {
-		(*b.owner()).Forget(slot) // fails only after a closed Poll has ended it
+		b.association.forget(b, slot) // fails only after a closed Poll has ended it
 		b.count(-1)
 	}
 	b.unlock(0)
@@ -196,12 +201,17 @@ func (b *Binding) Forget() {
 // Release makes the binding of a deregistered object blank, so that it can be
 // registered with another Poll; bindings that are shared with duplicates are
 // released together. It returns an error that matches
-// netpoll.ErrAlreadyRegistered when the object or a duplicate is registered.
+// netpoll.ErrAlreadyRegistered when the object or a duplicate is registered, and
+// on Windows one that matches errors.ErrUnsupported when its operations complete
+// on the Poll's port, which can't be undone.
 func (b *Binding) Release() error {
 	slot := b.lock()
 	defer func() { b.unlock(slot) }()
 	if slot != 0 || b.family != nil && b.family.registered != 0 {
 		return netpoll.ErrAlreadyRegistered
+	}
+	if err := b.association.fixed(b); err != nil {
+		return err
 	}
 	*b.owner() = nil
 	return nil
@@ -226,7 +236,7 @@ func (b *Binding) ShareWith(dup *Binding) error {
 		return netpoll.ErrAlreadyRegistered
 	}
 	if b.family == nil {
-		b.family = &family{poll: b.poll}
+		b.family = &family{poll: b.poll, association: b.shared()}
 		b.poll = nil
 		if slot != 0 {
 			b.family.registered = 1

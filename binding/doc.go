@@ -38,4 +38,12 @@
 // [BorrowedSocket]) is to be used while its owner is open, holds the owner
 // against garbage collection, and fails with os.ErrClosed afterwards. An owned
 // one ([OwnedHandle], [OwnedSocket]) closes it, once.
+//
+// # Operations of Windows
+//
+// A handle on Windows is not ready or unready: the program begins an operation,
+// an [Overlapped], and the system says when it is complete. A Binding ties the
+// handle to the completion port of its Poll; the completion calls a function, or
+// makes the object readable or writable, or both. Sockets have readiness as on
+// other systems and, if they want to, operations too.
 package binding

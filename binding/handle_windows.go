@@ -1,13 +1,9 @@
 package binding
 
 import (
-	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/windows"
-
-	"github.com/moor-net/moor/netpoll"
 )
 
 // A RawHandle is the number of a handle (HANDLE); it owns nothing. It is a
@@ -88,7 +84,10 @@ func (b BorrowedHandle) release() {
 // once it is closed or given up they return an error that matches
 // os.ErrClosed. It must be closed: the garbage collector is only a net under
 // mistakes, see [Leaked].
-type OwnedHandle struct{ owned owned }
+type OwnedHandle struct {
+	owned      owned
+	operations operations // in progress
+}
 
 // FromRawHandle takes raw over: from now on only the result closes it. Results
 // of system calls are checked first: see [HandleOrInvalid], [HandleOrNull].
@@ -134,24 +133,7 @@ func (o *OwnedHandle) Use(f func(RawHandle)) error { return o.AsHandle().Use(f) 
 func (o *OwnedHandle) TryClone() (*OwnedHandle, error) { return o.AsHandle().TryClone() }
 
 // Close closes the handle, or leaves it to the last user in progress on
-// another goroutine; then the error of CloseHandle is lost.
-func (o *OwnedHandle) Close() error { return o.owned.end(0) }
-
-var errHandle = fmt.Errorf("binding: registering a handle: %w", errors.ErrUnsupported)
-
-// RegisterHandle registers a handle whose operations complete on p's port. It
-// is not written yet and returns an error that matches errors.ErrUnsupported.
-func (b *Binding) RegisterHandle(h BorrowedHandle, p *netpoll.Poll, token netpoll.Token, interest netpoll.Ready, opts netpoll.PollOpt) error {
-	return errHandle
-}
-
-// ReregisterHandle replaces token, interest and options of the registration:
-// see RegisterHandle.
-func (b *Binding) ReregisterHandle(h BorrowedHandle, p *netpoll.Poll, token netpoll.Token, interest netpoll.Ready, opts netpoll.PollOpt) error {
-	return errHandle
-}
-
-// DeregisterHandle ends the registration: see RegisterHandle.
-func (b *Binding) DeregisterHandle(h BorrowedHandle, p *netpoll.Poll) error {
-	return errHandle
-}
+// another goroutine; then the error of CloseHandle is lost. Operations that were
+// begun with [Binding.BeginHandle] are cancelled; they are users until their
+// completion was delivered by the Poll.
+func (o *OwnedHandle) Close() error { return o.operations.close(&o.owned) }

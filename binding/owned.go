@@ -73,8 +73,17 @@ func (o *owned) release() error {
 // ended reports whether the object was closed or given up.
 func (o *owned) ended() bool { return o.state.Load()&endedBit != 0 }
 
-// end marks the object as closed, or as given up with givenBit.
+// end marks the object as closed, or as given up with givenBit, and ends the
+// owner's own use.
 func (o *owned) end(bits int64) error {
+	if err := o.mark(bits); err != nil {
+		return err
+	}
+	return o.release()
+}
+
+// mark is end without the last step: the descriptor stays open until release.
+func (o *owned) mark(bits int64) error {
 	for {
 		s := o.state.Load()
 		if s&endedBit != 0 {
@@ -85,5 +94,5 @@ func (o *owned) end(bits int64) error {
 		}
 	}
 	o.cleanup.Stop()
-	return o.release()
+	return nil
 }

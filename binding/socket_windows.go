@@ -1,8 +1,6 @@
 package binding
 
 import (
-	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -52,10 +50,50 @@ func (b BorrowedSocket) Use(f func(RawSocket)) error {
 	return nil
 }
 
-// TryClone returns a duplicate that the caller owns. It is not written yet and
-// returns an error that matches errors.ErrUnsupported.
+// TryClone returns a duplicate that is not inherited by child processes
+// (WSADuplicateSocket). The caller owns it. Both share the connection, with its
+// options and its port.
 func (b BorrowedSocket) TryClone() (*OwnedSocket, error) {
-	return nil, fmt.Errorf("binding: duplicating a socket: %w", errors.ErrUnsupported)
+	raw, err := b.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer b.release()
+	dup, err := duplicateSocket(windows.Handle(raw))
+	if err != nil {
+		return nil, err
+	}
+	return FromRawSocket(RawSocket(dup)), nil
+}
+
+func duplicateSocket(s windows.Handle) (windows.Handle, error) {
+	var info windows.WSAProtocolInfo
+	if err := windows.WSADuplicateSocket(s, windows.GetCurrentProcessId(), &info); err != nil {
+		return windows.InvalidHandle, os.NewSyscallError("WSADuplicateSocket", err)
+	}
+	const fromInfo = -1 // FROM_PROTOCOL_INFO
+	dup, err := windows.WSASocket(fromInfo, fromInfo, fromInfo, &info, 0,
+		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
+	if err == nil {
+		return dup, nil
+	}
+	if err != windows.WSAEINVAL {
+		return windows.InvalidHandle, os.NewSyscallError("WSASocket", err)
+	}
+	// Before Windows 7 SP1 there is no such flag. The information serves for one
+	// socket only.
+	if err := windows.WSADuplicateSocket(s, windows.GetCurrentProcessId(), &info); err != nil {
+		return windows.InvalidHandle, os.NewSyscallError("WSADuplicateSocket", err)
+	}
+	dup, err = windows.WSASocket(fromInfo, fromInfo, fromInfo, &info, 0, windows.WSA_FLAG_OVERLAPPED)
+	if err != nil {
+		return windows.InvalidHandle, os.NewSyscallError("WSASocket", err)
+	}
+	if err := windows.SetHandleInformation(dup, windows.HANDLE_FLAG_INHERIT, 0); err != nil {
+		windows.Closesocket(dup)
+		return windows.InvalidHandle, os.NewSyscallError("SetHandleInformation", err)
+	}
+	return dup, nil
 }
 
 func (b BorrowedSocket) acquire() (uintptr, error) {
@@ -75,7 +113,10 @@ func (b BorrowedSocket) release() {
 // once it is closed or given up they return an error that matches
 // os.ErrClosed. It must be closed: the garbage collector is only a net under
 // mistakes, see [Leaked].
-type OwnedSocket struct{ owned owned }
+type OwnedSocket struct {
+	owned      owned
+	operations operations // in progress
+}
 
 // FromRawSocket takes raw over: from now on only the result closes it.
 func FromRawSocket(raw RawSocket) *OwnedSocket {
@@ -121,5 +162,7 @@ func (o *OwnedSocket) Use(f func(RawSocket)) error { return o.AsSocket().Use(f) 
 func (o *OwnedSocket) TryClone() (*OwnedSocket, error) { return o.AsSocket().TryClone() }
 
 // Close closes the socket, or leaves it to the last user in progress on
-// another goroutine; then the error of closesocket is lost.
-func (o *OwnedSocket) Close() error { return o.owned.end(0) }
+// another goroutine; then the error of closesocket is lost. Operations that were
+// begun with [Binding.BeginSocket] are cancelled; they are users until their
+// completion was delivered by the Poll.
+func (o *OwnedSocket) Close() error { return o.operations.close(&o.owned) }

@@ -10,11 +10,11 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/sockerr"
 	"github.com/moor-net/moor/listener"
 )
 
@@ -22,7 +22,7 @@ import (
 // any moment, by either side, may return.
 func ended(err error) bool {
 	return err == io.EOF || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF)
+		sockerr.Broken(err) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Connections open and close all the time on few descriptor numbers, with
@@ -258,7 +258,7 @@ func TestDialsCalledOffLeaveNothing(t *testing.T) {
 		switch {
 		case err == nil:
 			c.Close()
-		case errors.Is(err, syscall.ECONNRESET): // accepted and closed before we noticed
+		case sockerr.Reset(err): // accepted and closed before we noticed
 		case !errors.Is(err, context.Canceled):
 			t.Fatalf("error %v", err)
 		}
@@ -328,7 +328,7 @@ func TestDialSucceedsOnlyWhenConnected(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if _, err := c.Write([]byte("x")); errors.Is(err, syscall.ENOTCONN) {
+		if _, err := c.Write([]byte("x")); sockerr.NotConnected(err) {
 			t.Fatal("connected, and yet ENOTCONN")
 		}
 		c.(*conn.TCPConn).SetLinger(0)

@@ -1,5 +1,3 @@
-//go:build unix
-
 package conn_test
 
 import (
@@ -10,13 +8,13 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/net/nettest"
 
 	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/sockerr"
 	"github.com/moor-net/moor/listener"
 )
 
@@ -59,6 +57,7 @@ func TestUDPMakingErrorsAreStds(t *testing.T) {
 }
 
 func TestUDPCallErrorsAreStds(t *testing.T) {
+	needComparableNet(t)
 	b, oob := make([]byte, 10), make([]byte, 10)
 	lo, lo6 := loopback("udp4"), loopback("udp6")
 	lo.Port, lo6.Port = 9, 9
@@ -152,7 +151,7 @@ func TestUDPCallErrorsAreStds(t *testing.T) {
 			c.Write(b) // answered by ICMP
 			c.SetReadDeadline(time.Now().Add(10 * time.Second))
 			_, err = c.Read(b)
-			tr.add("refused: %v", errors.Is(err, syscall.ECONNREFUSED))
+			tr.add("refused: %v", sockerr.Refused(err))
 		}
 		calls(tr, "zero", s.zeroUDP)
 		other(tr, "zero", s.zeroUDP)
@@ -163,6 +162,7 @@ func TestUDPCallErrorsAreStds(t *testing.T) {
 // Every way of sending reaches every way of receiving, with the address that
 // std would give.
 func TestUDPEveryWayOfSendingAndReceiving(t *testing.T) {
+	needComparableNet(t)
 	type received struct {
 		n    int
 		from string
@@ -226,6 +226,7 @@ func TestUDPEveryWayOfSendingAndReceiving(t *testing.T) {
 }
 
 func TestUDPDatagramLargerThanTheBufferIsCut(t *testing.T) {
+	needComparableNet(t)
 	same(t, func(t *testing.T, s stack, tr *transcript) {
 		in := open(s.listenUDP("udp4", loopback("udp4")))(t)
 		out := open(s.dialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
@@ -245,6 +246,7 @@ func TestUDPDatagramLargerThanTheBufferIsCut(t *testing.T) {
 
 // An empty datagram is no end, and a Read of nothing takes none away.
 func TestUDPEmptyDatagrams(t *testing.T) {
+	needComparableNet(t)
 	same(t, func(t *testing.T, s stack, tr *transcript) {
 		in := open(s.listenUDP("udp4", loopback("udp4")))(t)
 		out := open(s.dialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
@@ -379,16 +381,18 @@ func TestUDPWaitingReadsEnd(t *testing.T) {
 }
 
 func TestUDPSocketsShareAPort(t *testing.T) {
+	needSharedPorts(t)
 	lc := listener.ListenConfig{ReusePort: true}
 	a := open(lc.ListenPacket(t.Context(), "udp4", "127.0.0.1:0"))(t)
 	open(lc.ListenPacket(t.Context(), "udp4", a.LocalAddr().String()))(t)
-	if c, err := listener.ListenPacket("udp4", a.LocalAddr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+	if c, err := listener.ListenPacket("udp4", a.LocalAddr().String()); !sockerr.InUse(err) {
 		t.Errorf("without ReusePort: %v, %v", c, err)
 	}
 }
 
 // The duplicate that File returns lives on when the connection is closed.
 func TestUDPFileOutlivesTheConnection(t *testing.T) {
+	needFiles(t)
 	c := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
 	out := open(conn.DialUDP("udp4", nil, c.LocalAddr().(*net.UDPAddr)))(t)
 	f, err := c.File()

@@ -6,10 +6,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -20,68 +18,13 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-const membersVariable = "MOOR_TEST_MEMBERS"
-
-// TestMain makes the test binary the other process of tests with more
-// connections than one process may have descriptors for.
-func TestMain(m *testing.M) {
-	if args := os.Getenv(membersVariable); args != "" {
-		if err := runMembers(args); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // members are a room's clients in another process. Every one of them checks
 // every message.
-type members struct {
-	in  io.Writer
-	out *bufio.Reader
-	end func() // makes them leave
-}
-
-func startMembers(t *testing.T, address string, n int) *members {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", membersVariable, address, n))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	m := &members{in, bufio.NewReader(out), sync.OnceFunc(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
-		cancel()
-	})}
-	t.Cleanup(m.end)
-	m.expect(t, "joined")
-	return m
-}
-
-func (m *members) expect(t *testing.T, want string) {
-	t.Helper()
-	if got, err := m.out.ReadString('\n'); got != want+"\n" {
-		t.Fatalf("the members said %q, %v; want %q", got, err, want)
-	}
-}
+type members struct{ *peers }
 
 // say makes the member with the given number say the next message, and returns
 // when all have heard it.
-func (m *members) say(t *testing.T, member, size int) {
+func (m members) say(t *testing.T, member, size int) {
 	t.Helper()
 	fmt.Fprintln(m.in, member, size)
 	m.expect(t, "heard")
@@ -93,12 +36,7 @@ func spoken(i, size int) []byte {
 }
 
 // runMembers is the other process.
-func runMembers(args string) error {
-	var address string
-	var n int
-	if _, err := fmt.Sscan(args, &address, &n); err != nil {
-		return err
-	}
+func runMembers(address string, n int) error {
 	conns := make([]net.Conn, n)
 	for i := range conns {
 		c, early, _, err := ws.Dial(context.Background(), "ws://"+address)
@@ -110,7 +48,7 @@ func runMembers(args string) error {
 		}
 		conns[i] = c
 	}
-	fmt.Println("joined")
+	fmt.Println("connected")
 	in := bufio.NewReader(os.Stdin)
 	for i := 0; ; i++ {
 		var member, size int
@@ -157,7 +95,7 @@ func TestBroadcastToIdleWebSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	sizes := []int{1, 121, 122, 4000, 70_000, 0}
-	warm := startMembers(t, ln.Addr().String(), 50)
+	warm := members{startPeers(t, "members", ln.Addr().String(), 50)}
 	for i, size := range sizes {
 		warm.say(t, i, size)
 	}
@@ -169,7 +107,7 @@ func TestBroadcastToIdleWebSockets(t *testing.T) {
 	}
 	rest(t)
 	goroutines, before := runtime.NumGoroutine(), heapAndStack()
-	m := startMembers(t, ln.Addr().String(), n)
+	m := members{startPeers(t, "members", ln.Addr().String(), n)}
 	if got := r.size(); got != n {
 		t.Errorf("%d members, want %d", got, n)
 	}
@@ -198,11 +136,7 @@ func TestBroadcastToIdleWebSockets(t *testing.T) {
 // rest waits until the pools' goroutines have gone.
 func rest(t *testing.T) {
 	t.Helper()
-	stacks := make([]byte, 1<<20)
-	for until := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "ants/v2.(*goWorker") {
-			return
-		}
+	for until := time.Now().Add(20 * time.Second); strings.Contains(stacks(), "ants/v2.(*goWorker"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatal("workers are still there")
 		}

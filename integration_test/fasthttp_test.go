@@ -16,18 +16,7 @@ import (
 // serveFast serves until the test ends and returns the address.
 func serveFast(t *testing.T, s *stack, srv *fasthttp.Server) string {
 	t.Helper()
-	ln := s.listen(t)
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
-	t.Cleanup(func() {
-		if err := srv.Shutdown(); err != nil {
-			t.Error(err)
-		}
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	return ln.Addr().String()
+	return serveFastOn(t, s.listen(t), srv)
 }
 
 func fastEcho(ctx *fasthttp.RequestCtx) {

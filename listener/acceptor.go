@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moor-net/moor/internal/sockerr"
 	moorrt "github.com/moor-net/moor/runtime"
 )
 
@@ -95,7 +96,7 @@ func (a *acceptor) serveAny(ln net.Listener, pool moorrt.Pool, accept func() err
 			return ErrServerClosed
 		case errors.Is(err, syscall.ECONNABORTED):
 			a.failed.Add(1)
-		case scarce(err):
+		case sockerr.Scarce(err):
 			a.failed.Add(1)
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			a.rest(pause)
@@ -103,16 +104,6 @@ func (a *acceptor) serveAny(ln net.Listener, pool moorrt.Pool, accept func() err
 			return err
 		}
 	}
-}
-
-// scarce reports whether err says that the system has too little of something.
-func scarce(err error) bool {
-	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
 }
 
 // rest waits for d or the server's end.

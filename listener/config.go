@@ -24,7 +24,7 @@ type ListenConfig struct {
 	KeepAliveConfig net.KeepAliveConfig
 	// ReusePort lets several listeners, of one process or many, share an
 	// address: the kernel spreads connections over them (SO_REUSEPORT of
-	// socket(7)).
+	// socket(7)). Windows has nothing like it, and Listen fails.
 	ReusePort bool
 	// PerLoop makes Listen on a TCP network open one listening socket for each
 	// loop, all on the same address (SO_REUSEPORT), and return a

@@ -21,9 +21,13 @@ type scenario func(t *testing.T, s stack, r *record)
 func compare(t *testing.T, scenarios map[string]scenario) {
 	for name, play := range scenarios {
 		t.Run(name, func(t *testing.T) {
+			if why := incomparable(name); why != "" {
+				t.Skip(why)
+			}
 			var want, got record
 			play(t, std, &want)
 			play(t, ours, &got)
+			want, got = slices.DeleteFunc(want, excepted), slices.DeleteFunc(got, excepted)
 			slices.Sort(want) // some steps have no order
 			slices.Sort(got)
 			if len(want) == 0 {

@@ -36,7 +36,8 @@ type clients struct {
 	out *bufio.Reader
 }
 
-// startClients dials n connections to addr. scheme is "http" or "https".
+// startClients dials n connections to addr. scheme is "http" or "https", or what
+// else runClients knows.
 func startClients(t testing.TB, scheme, addr string, n int) *clients {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -79,6 +80,9 @@ func runClients(args []string) error {
 	n, err := strconv.Atoi(args[2])
 	if err != nil {
 		return err
+	}
+	if scheme == "loris" {
+		return runLoris(addr, n)
 	}
 	conns := make([]net.Conn, n)
 	for i := range conns {

@@ -14,10 +14,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/moor-net/moor/internal/sockerr"
 	"github.com/moor-net/moor/listener"
 )
 
@@ -146,10 +146,7 @@ func TestParkLimitsFirstByte(t *testing.T) {
 // Connections that trickle hold no goroutine before their first byte, and no
 // longer than ReadHeaderTimeout after it.
 func TestParkSlowLoris(t *testing.T) {
-	n := 2000
-	if testing.Short() {
-		n = 300
-	}
+	const n = 300
 	s := servePark(t, &http.Server{Handler: echoPath, ReadHeaderTimeout: 2 * time.Second}, listener.FirstByte(time.Minute))
 	before := runtime.NumGoroutine()
 	conns := make([]net.Conn, n)
@@ -324,7 +321,7 @@ func TestParkCloseFromOutside(t *testing.T) {
 		if err := session.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := r.ReadByte(); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+		if _, err := r.ReadByte(); err != io.EOF && !sockerr.Reset(err) {
 			t.Error(err)
 		}
 	}

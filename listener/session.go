@@ -108,6 +108,15 @@ func (s *Session) Idle() {
 	s.set(anyway, 0)
 }
 
+// Busy takes back what Idle has said, for servers that find bytes in a buffer of
+// theirs only afterwards: no Read ends in order to park the connection before
+// the next Idle. It does not go together with a Read in progress.
+func (s *Session) Busy() {
+	if s.mode.Load()&anyway != 0 {
+		s.set(0, anyway)
+	}
+}
+
 // set changes bits of mode and returns what it was.
 func (s *Session) set(on, off uint32) (was uint32) {
 	for {

@@ -17,6 +17,9 @@ type TLSSession struct {
 // Idle is Session.Idle.
 func (c *TLSSession) Idle() { c.s.Idle() }
 
+// Busy is Session.Busy.
+func (c *TLSSession) Busy() { c.s.Busy() }
+
 // Read implements net.Conn: see Session.Read.
 func (c *TLSSession) Read(b []byte) (int, error) { return c.s.Read(b) }
 

@@ -234,3 +234,24 @@ func TestRequestOutlivesItsThread(t *testing.T) {
 	b.write([]byte("x"))
 	p.expect(1, R)
 }
+
+// A source that nobody has asked about costs no request.
+func TestNothingIsToldUnasked(t *testing.T) {
+	p := newPoller(t)
+	a, b := connectTCP(t)
+	slot, err := p.AttachAsked(uintptr(a.fd), 1, R|W)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.write([]byte("x"))
+	if requests, _ := netpoll.Packets(p.Poll); requests != 0 {
+		t.Errorf("%d requests begun", requests)
+	}
+	p.silent("nobody has asked")
+	if err := p.Rearm(slot, W); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.expect(1, W); got != W {
+		t.Errorf("%v, want Writable alone", got)
+	}
+}

@@ -67,8 +67,16 @@ func (p *Poll) Attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Sl
 	return slot, err
 }
 
+// AttachAsked is Attach with Edge for an owner that tries each operation first and
+// calls Rearm whenever one would block. Where NeedsRearm is true, nothing is
+// reported that was not asked for in this way: a source that nobody waits for
+// costs nothing.
+func (p *Poll) AttachAsked(fd uintptr, token Token, interest Ready) (Slot, error) {
+	return p.attach(fd, token, interest, Edge|asked)
+}
+
 func (p *Poll) attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Slot, error) {
-	if err := check(token, opts); err != nil {
+	if err := check(token, opts&^asked); err != nil {
 		return 0, err
 	}
 	if err := p.begin(); err != nil {
@@ -77,7 +85,7 @@ func (p *Poll) attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Sl
 	defer p.end()
 	h := p.table.Take(func(_ slots.Handle, a *attachment) {
 		a.fd, a.since = fd, p.attached.Add(1)
-		a.set(token, interest, opts)
+		a.set(token, interest, opts&^asked)
 	})
 	err := p.sel.add(fd, uint64(h), interest, opts)
 	if err == ErrAlreadyRegistered && p.succeed(h) {

@@ -24,6 +24,7 @@
 //   - Deregister a source before closing it, or forget it, as its owner can
 //     ([Poll.Forget], package binding). On Linux closing is enough for a
 //     descriptor without a duplicate, in this process or another, but another
-//     thread that looks at it just then may still bring an event.
+//     thread that looks at it just then may still bring an event. On Windows
+//     closing is enough for a socket that Rearm is not called for.
 //   - A source belongs to the first Poll it was registered with.
 package netpoll

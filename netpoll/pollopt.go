@@ -11,6 +11,9 @@ const (
 	OneShot                     // disabled after one event, until Reregister; goes with Level and with Edge
 )
 
+// asked is AttachAsked's, for the selector alone.
+const asked PollOpt = 1 << 7
+
 // String returns the options' names joined by " | ", or "(empty)".
 func (o PollOpt) String() string {
 	var names []string

@@ -15,7 +15,8 @@ package netpoll
 //
 //	add(fd uintptr, key uint64, interest Ready, opts PollOpt) error
 //		Starts watching fd. Events carry key. ErrAlreadyRegistered when the
-//		same open file is watched under the same number.
+//		same open file is watched under the same number. With asked among
+//		opts nothing need be reported before rearm.
 //	modify(fd uintptr, key uint64, interest Ready, opts PollOpt) error
 //		Replaces key, interest and options; fires at once when ready. Of an
 //		fd that was closed: ErrNotRegistered if the number names another
@@ -59,7 +60,8 @@ package netpoll
 // add, modify, remove, forget and wake may be called concurrently with wait
 // and with each other; calls for the same fd are serialised by the caller.
 
-// Linux has epoll(7), in selector_linux.go; other Unix systems, and Linux with
+// Linux has epoll(7), in selector_linux.go; Windows has completion ports, in
+// selector_windows.go; other Unix systems, and Linux with
 // the build tag moor_poll, have poll(2), in selector_poll.go. The tests of this
 // package, and of all that are built on it, are run with either:
 //

@@ -82,6 +82,9 @@ func (s *sock) wanted() afdEvents {
 func (s *sock) set(key uint64, interest Ready, opts PollOpt) {
 	s.key, s.interest, s.opts = key, interest, opts
 	s.told, s.spent, s.again = 0, false, false
+	if opts&asked != 0 {
+		s.hooked, s.told = true, interest
+	}
 }
 
 // report takes the readiness that a request found and returns what is to be

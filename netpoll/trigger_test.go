@@ -312,3 +312,21 @@ func TestManySourcesAllComeThrough(t *testing.T) {
 		}
 	}
 }
+
+// An owner that tries first is told what it asks for, also if that came before.
+func TestAskedForIsTold(t *testing.T) {
+	p := newPoller(t)
+	a, b := connectTCP(t)
+	slot, err := p.AttachAsked(uintptr(a.fd), 1, R|W)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		b.write([]byte("x"))
+		if err := p.Rearm(slot, R); err != nil {
+			t.Fatal(err)
+		}
+		p.expect(1, R)
+		a.readAll()
+	}
+}

@@ -98,7 +98,7 @@ func TestCloseOfThePollEndsABlockedPollWhileOthersSet(t *testing.T) {
 
 // Whatever is closed first, the others go on or fail; none hangs.
 func TestEveryOrderOfClosing(t *testing.T) {
-	const rounds = 2000
+	const rounds = 2000 / crossings
 	before := descriptors(t)
 	for i := range rounds {
 		p := newPoller(t, 8)
@@ -129,6 +129,9 @@ func TestEveryOrderOfClosing(t *testing.T) {
 // does not tell.
 func descriptors(t *testing.T) int {
 	t.Helper()
+	if runtime.GOOS == "windows" {
+		return 0 // under Wine these are those of its threads, too
+	}
 	entries, err := os.ReadDir("/proc/self/fd")
 	if os.IsNotExist(err) {
 		return 0

@@ -104,7 +104,7 @@ func TestFormerTokenNeverComes(t *testing.T) {
 	})
 	defer setter.Wait()
 	defer close(stop)
-	for token := range netpoll.Token(5000) {
+	for token := range netpoll.Token(5000 / crossings) {
 		must(t, p.Register(r, token, R, level))
 		p.await(event{token, R})
 		if token%2 == 0 {
@@ -118,7 +118,7 @@ func TestFormerTokenNeverComes(t *testing.T) {
 
 func TestWritesBeforeSetAreVisibleToTheReceiver(t *testing.T) {
 	p := newPoller(t, 8)
-	const senders = 2
+	const senders, rounds = 2, 3000 / crossings
 	var written [senders]int // plain memory: the race detector watches
 	var back [senders]chan struct{}
 	var all sync.WaitGroup
@@ -126,14 +126,14 @@ func TestWritesBeforeSetAreVisibleToTheReceiver(t *testing.T) {
 		_, s := p.pair(netpoll.Token(i), R, edge)
 		back[i] = make(chan struct{})
 		all.Go(func() {
-			for n := range 3000 {
+			for n := range rounds {
 				written[i] = n + 1
 				s.Set(R)
 				<-back[i]
 			}
 		})
 	}
-	for seen := [senders]int{}; seen != [senders]int{3000, 3000}; {
+	for seen := [senders]int{}; seen != [senders]int{rounds, rounds}; {
 		for _, e := range p.poll(limit) {
 			i := e.Token()
 			if seen[i]++; written[i] != seen[i] {

@@ -1,5 +1,5 @@
-//go:build !race
+//go:build !race && !windows
 
 package registration_test
 
-const slow = 1
+const slow, crossings = 1, 1

@@ -41,7 +41,7 @@ func (r *reference) poll() (event, bool) {
 func TestRandomUseAgreesWithTheContract(t *testing.T) {
 	p := newPoller(t, 16)
 	options := []netpoll.PollOpt{0, level, edge, oneshot, edge | oneshot, level | oneshot}
-	for seed := range uint64(300) {
+	for seed := range uint64(300 / crossings) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		pick := func() netpoll.Ready { // often empty, often of one bit
 			return netpoll.Ready(rnd.UintN(1<<7) & rnd.UintN(1<<7) & rnd.UintN(1<<7))

@@ -17,7 +17,7 @@ var long = os.Getenv("MOOR_LONG") != ""
 
 func TestSetRacesRegisterAndIsNeverLost(t *testing.T) {
 	p := newPoller(t, 8)
-	for range 5000 {
+	for range 5000 / crossings {
 		r, s := registration.New()
 		start := make(chan struct{})
 		go func() {
@@ -38,7 +38,7 @@ func TestLastReadinessWinsWhileInterestsChange(t *testing.T) {
 	const (
 		sources   = 128
 		producers = 4
-		rounds    = 500
+		rounds    = 500 / crossings
 	)
 	attempts := 30 / slow
 	if long {

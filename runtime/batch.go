@@ -34,7 +34,7 @@ func (fd *FD) readBatch(b *sys.Batch, flags int) (int, error) {
 		}
 		fd.r.keep()
 		if errno != 0 {
-			return 0, os.NewSyscallError("recvmmsg", errno)
+			return 0, os.NewSyscallError(sys.RecvBatchName, errno)
 		}
 		for i := range n {
 			bytes, _, _ := b.Result(i)
@@ -75,7 +75,7 @@ func (fd *FD) writeBatch(b *sys.Batch, flags int) (int, error) {
 				return sent, err
 			}
 		default:
-			return sent, os.NewSyscallError("sendmmsg", errno)
+			return sent, os.NewSyscallError(sys.SendBatchName, errno)
 		}
 	}
 	return sent, nil

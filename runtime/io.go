@@ -49,7 +49,7 @@ func (fd *FD) attemptRead(p []byte) (n int, again bool, err error) {
 		return 0, true, nil
 	case errno != 0:
 		fd.r.keep()
-		return 0, false, os.NewSyscallError("read", errno)
+		return 0, false, os.NewSyscallError(sys.ReadName, errno)
 	}
 	if n == 0 || n == len(p) || !fd.drained() {
 		fd.r.keep()
@@ -122,7 +122,7 @@ func (fd *FD) attemptWrite(p []byte) (n int, again bool, err error) {
 	case errno == syscall.EAGAIN:
 		return 0, true, nil
 	case errno != 0:
-		return 0, false, os.NewSyscallError("write", errno)
+		return 0, false, os.NewSyscallError(sys.WriteName, errno)
 	case n == 0 && len(p) > 0:
 		return 0, false, io.ErrUnexpectedEOF
 	}

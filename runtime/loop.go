@@ -7,6 +7,7 @@ import (
 	"os"
 	goruntime "runtime"
 	"runtime/pprof"
+	"runtime/trace"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,8 @@ type Loop struct {
 	timer *registration.Timer // registered with poll under timerToken
 
 	queue queue // registered with poll under queueToken
+
+	meter meter
 
 	driver
 	batch *netpoll.Events // of the turn
@@ -82,7 +85,7 @@ func (l *Loop) attach(fd *FD) error {
 	fd.loop = l
 	fd.slot = l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
 	var err error
-	fd.polled, err = l.poll.Attach(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest, netpoll.Edge)
+	fd.polled, err = l.poll.AttachAsked(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest)
 	if err != nil {
 		l.table.Free(fd.slot, forget)
 		l.leave()
@@ -158,6 +161,7 @@ func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
 func (l *Loop) run() {
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
 	busy := false // with coroutines, in the last turn
+	l.meter.end() // of the turn that was taken over
 	for {
 		n, err := l.await(busy)
 		if errors.Is(err, netpoll.ErrStrayPacket) {
@@ -171,6 +175,8 @@ func (l *Loop) run() {
 			l.end()
 			return
 		}
+		region := trace.StartRegion(context.Background(), "moor turn")
+		l.meter.begin(n)
 		jobs, woke := false, false
 		for ev := range l.batch.All() {
 			switch ev.Token() {
@@ -193,15 +199,18 @@ func (l *Loop) run() {
 			}
 		}
 		if jobs {
-			l.queue.run()
+			l.queue.run(&l.meter)
 		}
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
 		ran := l.ready.first != nil
 		busy = ran && !woke
-		if !l.runReady() {
+		driving := l.runReady()
+		region.End()
+		if !driving {
 			return
 		}
+		l.meter.end()
 		// Goroutines that were woken run first, and the events that come
 		// meanwhile are fetched together. Without any the loop uses its time
 		// slice: giving it away would put those who compute first.
@@ -223,6 +232,9 @@ func (l *Loop) expire() {
 	now := mono.Now()
 	var woken *job // posted below: that may release an FD, which needs l.mu
 	l.mu.Lock()
+	if l.next <= now {
+		l.meter.late(now - l.next)
+	}
 	l.wheel.Expire(now, func(t *wheel.Timer[*side]) {
 		s := t.Owner
 		if s.state.Load()&occupied == 0 {

@@ -34,7 +34,7 @@ func (fd *FD) readFrom(p []byte, addr *sys.RawAddr) (int, error) {
 		}
 		fd.r.keep()
 		if errno != 0 {
-			return 0, os.NewSyscallError("recvfrom", errno)
+			return 0, os.NewSyscallError(sys.RecvFromName, errno)
 		}
 		fd.loop.in.Add(uint64(n))
 		return n, fd.eof(n)
@@ -75,7 +75,7 @@ func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 		}
 		fd.r.keep()
 		if errno != 0 {
-			return -1, 0, 0, os.NewSyscallError("recvmsg", errno)
+			return sys.RecvMsgFailed, 0, 0, os.NewSyscallError(sys.RecvMsgName, errno)
 		}
 		fd.loop.in.Add(uint64(n))
 		return n, oobn, rflags, fd.eof(n)
@@ -113,7 +113,7 @@ func (fd *FD) writeTo(p []byte, addr *sys.RawAddr) (int, error) {
 				return 0, err
 			}
 		default:
-			return 0, os.NewSyscallError("sendto", errno)
+			return 0, os.NewSyscallError(sys.SendToName, errno)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func (fd *FD) writeMsg(p, oob []byte, addr *sys.RawAddr) (n, oobn int, err error
 				return 0, 0, err
 			}
 		default:
-			return 0, 0, os.NewSyscallError("sendmsg", errno)
+			return 0, 0, os.NewSyscallError(sys.SendMsgName, errno)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package runtime
 import (
 	"sync"
 
+	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/netpoll"
 	"github.com/moor-net/moor/registration"
 )
@@ -32,7 +33,10 @@ func (j *job) run() {
 type queue struct {
 	mu          sync.Mutex
 	first, last *job
-	ended       bool // the loop has: jobs run where they come from
+	since       int64  // when first was posted, or one before it
+	queued      int64  // jobs in the queue
+	posted      uint64 // jobs that ever were
+	ended       bool   // the loop has: jobs run where they come from
 	source      *registration.Registration
 	signal      *registration.SetReadiness
 }
@@ -56,6 +60,8 @@ func (q *queue) post(j *job) {
 		return
 	}
 	j.next = nil
+	q.queued++
+	q.posted++
 	if q.last != nil {
 		q.last.next = j
 		q.last = j
@@ -63,22 +69,45 @@ func (q *queue) post(j *job) {
 		return
 	}
 	q.first, q.last = j, j
+	q.since = mono.Now()
 	q.mu.Unlock()
 	q.signal.Set(netpoll.Readable) // fails when the loop is ending, which runs j too
 }
 
-// run runs the jobs that were queued when it is called; those that they queue
-// come with the next turn.
-func (q *queue) run() {
+// jobsPerTurn bounds the jobs of a turn: events come between them and the rest.
+const jobsPerTurn = 256
+
+// run runs the jobs that were queued when it is called, up to jobsPerTurn; what
+// they queue comes with the next turn, and so does the rest.
+func (q *queue) run(m *meter) {
 	q.mu.Lock()
-	j := q.first
-	q.first, q.last = nil, nil
+	j, n := q.first, 0
+	var last *job
+	for next := j; next != nil && n < jobsPerTurn; next = next.next {
+		last = next
+		n++
+	}
+	if last == nil {
+		q.mu.Unlock()
+		return
+	}
+	rest := last.next
+	last.next = nil
+	if q.first = rest; rest == nil {
+		q.last = nil
+	}
+	q.queued -= int64(n)
+	since := q.since
 	q.mu.Unlock()
+	m.jobs(since)
 	for j != nil {
 		next := j.next // it may be queued again by what it runs
 		j.next = nil
 		j.run()
 		j = next
+	}
+	if rest != nil {
+		q.signal.Set(netpoll.Readable) // fails when the loop is ending, which runs the rest too
 	}
 }
 
@@ -87,7 +116,17 @@ func (q *queue) end() {
 	q.mu.Lock()
 	q.ended = true
 	q.mu.Unlock()
-	q.run()
+	var unused meter
+	for queued, _ := q.counts(); queued > 0; queued, _ = q.counts() {
+		q.run(&unused)
+	}
+}
+
+// counts returns the number of jobs in the queue and of those that ever were.
+func (q *queue) counts() (queued int64, posted uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.queued, q.posted
 }
 
 // Post arranges for f to be called on the loop, after everything that was

@@ -36,7 +36,7 @@ func (fd *FD) Dup() (int, error) {
 	defer fd.unref()
 	n, err := sys.Dup(int(fd.sysfd))
 	if err != nil {
-		return -1, os.NewSyscallError("fcntl", err)
+		return -1, os.NewSyscallError(sys.DupName, err)
 	}
 	fd.Share()
 	return n, nil

@@ -44,7 +44,7 @@ func (fd *FD) writev(bufs *[][]byte) (int64, error) {
 				return done, err
 			}
 		case errno != 0:
-			return done, os.NewSyscallError("writev", errno)
+			return done, os.NewSyscallError(sys.WritevName, errno)
 		case n == 0:
 			return done, io.ErrUnexpectedEOF
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moor-net/moor/bench/server"
 )
 
 // serve runs handle for every connection to the address it returns, and ends
@@ -62,6 +64,7 @@ func config(addr netip.AddrPort) Config {
 	return Config{
 		Addr:      addr,
 		ServerPID: os.Getpid(),
+		Protocol:  server.Echo,
 		Conns:     3,
 		Depth:     1,
 		Size:      64,
@@ -179,7 +182,7 @@ func TestRunReportsCorruption(t *testing.T) {
 				return append(b, b...)
 			}
 			return b
-		}), "byte 0 of message 1"},
+		}), "never asked for, after message 1"},
 		"a message of before": {func() func(net.Conn) {
 			var before []byte
 			return changed(func(from int, b []byte) []byte {
@@ -237,12 +240,12 @@ func TestBytesThatWereNeverSentAreCorruption(t *testing.T) {
 	c := conn{grantedAt: make([]time.Duration, 1)}
 	c.grant(0)
 	returned := 0
-	count := func(time.Duration) { returned++ }
-	if err := c.check(p, p.message(0, 0), 0, count); err != nil || returned != 1 {
+	count := func(uint64) { returned++ }
+	if err := c.check(p, p.message(0, 0), count); err != nil || returned != 1 {
 		t.Fatalf("%d messages came back, %v", returned, err)
 	}
 	// Not even when they are what would be sent next.
-	if err := c.check(p, p.message(0, 1), 0, count); err == nil || returned != 1 {
+	if err := c.check(p, p.message(0, 1), count); err == nil || returned != 1 {
 		t.Errorf("%d messages came back, %v", returned, err)
 	}
 }

@@ -17,6 +17,21 @@ type sample struct {
 	server  time.Duration // CPU time of the server's process so far
 	client  time.Duration // CPU time of this process so far
 	machine time.Duration // CPU time of everything on the machine so far
+
+	switches int64 // how often the server's threads were put on a CPU so far
+}
+
+// until is the result of what came between two samples.
+func (s sample) until(end sample, requests int64) Result {
+	r := Result{
+		Requests:  requests,
+		Wall:      end.at.Sub(s.at),
+		ServerCPU: end.server - s.server,
+		ClientCPU: end.client - s.client,
+		Switches:  end.switches - s.switches,
+	}
+	r.Elsewhere = end.machine - s.machine - r.ServerCPU - r.ClientCPU
+	return r
 }
 
 func takeSample(serverPID int) (s sample, err error) {
@@ -27,8 +42,50 @@ func takeSample(serverPID int) (s sample, err error) {
 	if s.client, err = processCPU(os.Getpid()); err != nil {
 		return s, err
 	}
-	s.machine, err = machineBusy()
+	if s.machine, err = machineBusy(); err != nil {
+		return s, err
+	}
+	s.switches, err = switches(serverPID)
 	return s, err
+}
+
+// Watch is what a process does by itself for some time.
+func Watch(pid int, d time.Duration) (Result, error) {
+	begin, err := takeSample(pid)
+	if err != nil {
+		return Result{}, err
+	}
+	time.Sleep(d)
+	end, err := takeSample(pid)
+	return begin.until(end, 0), err
+}
+
+// switches adds up the context switches that the threads of a process have
+// made (proc_pid_status(5)). Those of threads that have ended are lost.
+func switches(pid int) (total int64, err error) {
+	tasks := fmt.Sprintf("/proc/%d/task/", pid)
+	threads, err := os.ReadDir(tasks)
+	if err != nil {
+		return 0, err
+	}
+	for _, thread := range threads {
+		status, err := os.ReadFile(tasks + thread.Name() + "/status")
+		if err != nil {
+			continue // it has ended since
+		}
+		for line := range bytes.Lines(status) {
+			name, value, _ := bytes.Cut(line, []byte(":"))
+			if !bytes.HasSuffix(name, []byte("voluntary_ctxt_switches")) {
+				continue
+			}
+			n, err := strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("context switches of process %d: %w", pid, err)
+			}
+			total += n
+		}
+	}
+	return total, nil
 }
 
 // processCPU returns the CPU time, user and system, that all threads of a

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -29,15 +28,33 @@ type conn struct {
 	sendAt    int
 	receiving uint64
 	recvAt    int
+	// rest is the beginning of an answer that comes in parts, of protocols
+	// that take whole ones.
+	rest []byte
+
+	// At a fixed rate, first is the first message of the schedule, and waiting
+	// how many are due that have not been granted.
+	first   uint64
+	waiting int
 
 	// grantedAt holds when message seq was granted at index seq % depth.
 	grantedAt []time.Duration
 }
 
-// dial opens one non-blocking connection. On the loopback interface the
-// handshake is over when connect(2) returns, unless the listen queue is full;
-// timeout bounds the wait for that.
-func dial(addr netip.AddrPort, timeout time.Duration) (fd int, err error) {
+// portsEach is how many connections a source address gets, of those that a
+// client makes up: fewer than there are ephemeral ports.
+const portsEach = 20000
+
+// source returns the loopback address for a client's connection number id.
+func source(id int) unix.Sockaddr {
+	n := id / portsEach
+	return &unix.SockaddrInet4{Addr: [4]byte{127, 1, byte(n >> 8), byte(n)}}
+}
+
+// dial opens one non-blocking connection from an address, if that is not nil.
+// On the loopback interface the handshake is over when connect(2) returns,
+// unless the listen queue is full; timeout bounds the wait for that.
+func dial(addr netip.AddrPort, from unix.Sockaddr, timeout time.Duration) (fd int, err error) {
 	family, to := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()})
 	if ip := addr.Addr().Unmap(); ip.Is4() {
 		family, to = unix.AF_INET, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: ip.As4()}
@@ -50,6 +67,7 @@ func dial(addr netip.AddrPort, timeout time.Duration) (fd int, err error) {
 	err = errors.Join(
 		os.NewSyscallError("setsockopt", unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit)),
 		os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)),
+		bind(fd, from),
 		connect(fd, to),
 		os.NewSyscallError("fcntl", unix.SetNonblock(fd, true)))
 	if err != nil {
@@ -57,6 +75,17 @@ func dial(addr netip.AddrPort, timeout time.Duration) (fd int, err error) {
 		return -1, err
 	}
 	return fd, nil
+}
+
+// bind leaves the choice of a port to connect, which knows the other side: ports
+// need to be different for each pair of addresses only.
+func bind(fd int, from unix.Sockaddr) error {
+	if from == nil {
+		return nil
+	}
+	return errors.Join(
+		os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)),
+		os.NewSyscallError("bind", unix.Bind(fd, from)))
 }
 
 func connect(fd int, to unix.Sockaddr) error {
@@ -79,25 +108,26 @@ func (c *conn) grant(now time.Duration) {
 	c.granted++
 }
 
+// idle tells that nothing is on its way.
+func (c *conn) idle() bool { return c.receiving == c.granted }
+
 // send hands granted messages to the socket until all are there or the socket
 // is full; then an edge reports room. scratch is for joining several messages
 // to one write.
-func (c *conn) send(p pattern, scratch []byte) error {
+func (c *conn) send(p protocol, scratch []byte) error {
 	for c.sending < c.granted {
-		out := p.message(c.id, c.sending)[c.sendAt:]
+		out := p.request(c.id, c.sending)[c.sendAt:]
 		if c.granted-c.sending > 1 && len(out) < len(scratch) {
 			n := copy(scratch, out)
 			for seq := c.sending + 1; seq < c.granted && n < len(scratch); seq++ {
-				n += copy(scratch[n:], p.message(c.id, seq))
+				n += copy(scratch[n:], p.request(c.id, seq))
 			}
 			out = scratch[:n]
 		}
 		n, errno := write(c.fd, out)
 		switch errno {
 		case 0:
-			c.sendAt += n
-			c.sending += uint64(c.sendAt / p.size)
-			c.sendAt %= p.size
+			c.sent(p, n)
 		case unix.EAGAIN:
 			return nil
 		case unix.EINTR:
@@ -108,9 +138,23 @@ func (c *conn) send(p pattern, scratch []byte) error {
 	return nil
 }
 
+// sent moves on by n bytes.
+func (c *conn) sent(p protocol, n int) {
+	for n > 0 {
+		left := len(p.request(c.id, c.sending)) - c.sendAt
+		if n < left {
+			c.sendAt += n
+			return
+		}
+		n -= left
+		c.sending++
+		c.sendAt = 0
+	}
+}
+
 // receive reads what is there and checks it. It calls returned for every
-// message that has come back completely, with the time since its grant.
-func (c *conn) receive(p pattern, buf []byte, now time.Duration, returned func(latency time.Duration)) error {
+// message that has come back completely, with its number.
+func (c *conn) receive(p protocol, buf []byte, returned func(seq uint64)) error {
 	for {
 		n, errno := read(c.fd, buf)
 		switch {
@@ -123,8 +167,8 @@ func (c *conn) receive(p pattern, buf []byte, now time.Duration, returned func(l
 		case n == 0:
 			return fmt.Errorf("connection %d: closed by the server in message %d: %w", c.id, c.receiving, io.ErrUnexpectedEOF)
 		}
-		if err := c.check(p, buf[:n], now, returned); err != nil {
-			return err
+		if err := c.check(p, buf[:n], returned); err != nil {
+			return fmt.Errorf("connection %d: %w", c.id, err)
 		}
 		if n < len(buf) {
 			// Drained: whatever comes later comes with an edge of its own.
@@ -133,36 +177,36 @@ func (c *conn) receive(p pattern, buf []byte, now time.Duration, returned func(l
 	}
 }
 
-// check compares received bytes with those that were sent.
-func (c *conn) check(p pattern, in []byte, now time.Duration, returned func(latency time.Duration)) error {
+// check goes through received bytes, after those that were left of before.
+func (c *conn) check(p protocol, in []byte, returned func(seq uint64)) error {
+	if len(c.rest) > 0 {
+		in = append(c.rest, in...)
+		c.rest = nil
+	}
 	for len(in) > 0 {
 		if c.receiving == c.granted {
-			return fmt.Errorf("connection %d: %d bytes came back that were never sent, after message %d", c.id, len(in), c.receiving)
+			return fmt.Errorf("%d bytes came back that were never asked for, after message %d", len(in), c.receiving)
 		}
-		want := p.message(c.id, c.receiving)[c.recvAt:]
-		n := min(len(in), len(want))
-		if !bytes.Equal(in[:n], want[:n]) {
-			return c.corruption(in[:n], want)
+		n, complete, err := p.answer(c.id, c.receiving, c.recvAt, in)
+		if err != nil {
+			return err
 		}
-		in = in[n:]
-		c.recvAt += n
-		if c.recvAt == p.size {
-			returned(now - c.grantedAt[c.receiving%uint64(len(c.grantedAt))])
+		if complete {
+			seq := c.receiving
 			c.receiving++
 			c.recvAt = 0
+			in = in[n:]
+			returned(seq)
+			continue
 		}
+		if n == 0 {
+			c.rest = append(c.rest, in...)
+			return nil
+		}
+		c.recvAt += n
+		in = in[n:]
 	}
 	return nil
-}
-
-// corruption names the first byte that differs.
-func (c *conn) corruption(in, want []byte) error {
-	at := 0
-	for in[at] == want[at] {
-		at++
-	}
-	return fmt.Errorf("connection %d: corrupt echo: byte %d of message %d is %#02x, sent was %#02x",
-		c.id, c.recvAt+at, c.receiving, in[at], want[at])
 }
 
 // The client's calls are raw: its descriptors never block, and telling Go's

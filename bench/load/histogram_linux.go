@@ -25,6 +25,15 @@ func (h *histogram) add(d time.Duration) {
 	h.max = max(h.max, d)
 }
 
+// merge adds what other has.
+func (h *histogram) merge(other *histogram) {
+	for i, n := range other.counts {
+		h.counts[i] += n
+	}
+	h.total += other.total
+	h.max = max(h.max, other.max)
+}
+
 // quantile returns the middle of the bucket that holds the value below which
 // a share q of all values lies, or 0 when there are none.
 func (h *histogram) quantile(q float64) time.Duration {

@@ -1,9 +1,10 @@
-// Package load is the client side of a measurement: one thread that keeps
-// many echo connections busy, checks every byte that comes back, and reads
-// the CPU clocks of both sides.
 package load
 
-import "math/rand/v2"
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+)
 
 // offsets is the number of different messages: a power of two.
 const offsets = 1 << 16
@@ -19,17 +20,35 @@ type pattern struct {
 	size  int
 }
 
-func newPattern(size int) pattern {
+func newPattern(size int) *pattern {
 	table := make([]byte, offsets+size)
 	rng := rand.NewChaCha8([32]byte{})
 	rng.Read(table)
-	return pattern{table, size}
+	return &pattern{table, size}
 }
 
 // message returns the bytes of a connection's message number seq. They must
 // not be changed.
-func (p pattern) message(conn int, seq uint64) []byte {
+func (p *pattern) message(conn int, seq uint64) []byte {
 	// Odd factors: both products run through all residues modulo offsets.
 	at := (seq*40503 + uint64(conn)*10007) % offsets
 	return p.table[at : at+uint64(p.size)]
+}
+
+// request implements protocol.
+func (p *pattern) request(conn int, seq uint64) []byte { return p.message(conn, seq) }
+
+// answer implements protocol: an echo is what was sent.
+func (p *pattern) answer(conn int, seq uint64, at int, in []byte) (n int, complete bool, err error) {
+	want := p.message(conn, seq)[at:]
+	n = min(len(in), len(want))
+	if !bytes.Equal(in[:n], want[:n]) {
+		differs := 0
+		for in[differs] == want[differs] {
+			differs++
+		}
+		return 0, false, fmt.Errorf("corrupt echo: byte %d of message %d is %#02x, sent was %#02x",
+			at+differs, seq, in[differs], want[differs])
+	}
+	return n, n == len(want), nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/bench/affinity"
+	"github.com/moor-net/moor/bench/server"
 )
 
 // Ready is the line a client prints when it counts requests and waits for a
@@ -24,15 +25,21 @@ const Ready = "ready"
 func Main(args []string, stdin io.Reader, stdout, _ io.Writer) error {
 	flags := flag.NewFlagSet("client", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	addr := flags.String("addr", "", "address of the echo server, such as 127.0.0.1:7000")
-	pid := flags.Int("pid", os.Getpid(), "process whose CPU time to measure; by default the client's own")
-	conns := flags.Int("conns", 64, "number of connections")
-	depth := flags.Int("depth", 1, "requests each connection has on their way at any time")
-	size := flags.Int("size", 64, "size of a request and of its answer in bytes")
-	warmup := flags.Duration("warmup", 300*time.Millisecond, "load before what is measured")
-	duration := flags.Duration("duration", 2*time.Second, "time to measure")
-	requests := flags.Int("requests", 0, "measure so many requests, made in rounds with rests between them, instead of a fixed time")
-	cpus := flags.String("cpus", "", "CPUs to pin the process to, such as 1; empty for no pinning")
+	addr := flags.String("addr", "", "`address` of the server, such as 127.0.0.1:7000")
+	pid := flags.Int("pid", os.Getpid(), "`process` whose CPU time to measure; by default the client's own")
+	protocol := flags.String("protocol", string(server.Echo), "`protocol` to speak: echo, deadline, sleepy, http, https, websocket, plain, sendfile, splice")
+	conns := flags.Int("conns", 64, "`number` of connections")
+	background := flags.Int("background", 0, "`number` of connections besides that make a request at the beginning and are idle then")
+	depth := flags.Int("depth", 1, "`requests` each connection has on their way at any time")
+	size := flags.Int("size", 64, "size of an echo in `bytes`")
+	rate := flags.Int("rate", 0, "`requests` that become due in a second, whatever the server does; 0 for as many as it answers")
+	burst := flags.Int("burst", 1, "with -rate, `requests` that become due at once on one connection")
+	churn := flags.Bool("churn", false, "make every request on a connection of its own")
+	spread := flags.Bool("spread", false, "connect from several loopback addresses")
+	warmup := flags.Duration("warmup", 300*time.Millisecond, "`time` of load before what is measured")
+	duration := flags.Duration("duration", 2*time.Second, "`time` to measure")
+	requests := flags.Int("requests", 0, "measure so many `requests`, made in rounds with rests between them, instead of a fixed time")
+	cpus := flags.String("cpus", "", "`CPUs` to pin the process to, such as 1; empty for no pinning")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			flags.SetOutput(stdout)
@@ -48,11 +55,14 @@ func Main(args []string, stdin io.Reader, stdout, _ io.Writer) error {
 		return fmt.Errorf("-addr: %w", err)
 	}
 	for _, number := range []struct {
-		name  string
-		value int
-	}{{"conns", *conns}, {"depth", *depth}, {"size", *size}} {
-		if number.value < 1 {
-			return fmt.Errorf("-%s %d: must be at least 1", number.name, number.value)
+		name         string
+		value, least int
+	}{
+		{"conns", *conns, 1}, {"depth", *depth, 1}, {"size", *size, 1}, {"burst", *burst, 1},
+		{"background", *background, 0}, {"rate", *rate, 0}, {"requests", *requests, 0},
+	} {
+		if number.value < number.least {
+			return fmt.Errorf("-%s %d: must be at least %d", number.name, number.value, number.least)
 		}
 	}
 	if err := affinity.Enter(*cpus, 1); err != nil {
@@ -61,14 +71,20 @@ func Main(args []string, stdin io.Reader, stdout, _ io.Writer) error {
 
 	lines := bufio.NewReader(stdin)
 	cfg := Config{
-		Addr:      to,
-		ServerPID: *pid,
-		Conns:     *conns,
-		Depth:     *depth,
-		Size:      *size,
-		Warmup:    *warmup,
-		Duration:  *duration,
-		Requests:  *requests,
+		Addr:       to,
+		ServerPID:  *pid,
+		Protocol:   server.Protocol(*protocol),
+		Conns:      *conns,
+		Background: *background,
+		Depth:      *depth,
+		Size:       *size,
+		Rate:       *rate,
+		Burst:      *burst,
+		Churn:      *churn,
+		Spread:     *spread,
+		Warmup:     *warmup,
+		Duration:   *duration,
+		Requests:   *requests,
 		Begin: func() error {
 			if _, err := fmt.Fprintln(stdout, Ready); err != nil {
 				return err

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// process is a child that is talked to over its standard streams. It ends by
+// A process is a child that is talked to over its standard streams. It ends by
 // itself when its stdin does.
 type process struct {
 	cmd    *exec.Cmd
@@ -21,6 +21,8 @@ type process struct {
 	stderr bytes.Buffer
 
 	stopped bool
+	// foreign programs don't end with their stdin: they are killed.
+	foreign bool
 }
 
 // start runs a child until ctx ends at the latest.
@@ -60,6 +62,11 @@ func (p *process) stop() error {
 	}
 	p.stopped = true
 	p.stdin.Close()
+	if p.foreign {
+		p.cmd.Process.Kill()
+		p.cmd.Wait() // it ends with the signal
+		return nil
+	}
 	err := p.cmd.Wait()
 	if err == nil {
 		return nil

@@ -9,9 +9,9 @@ type Statistic struct {
 	Max    float64 `json:"max"`
 }
 
-// summarize returns the statistic of values, of which there must be at least
+// Summarize returns the statistic of values, of which there must be at least
 // one. The median of an even number of values is the mean of the middle two.
-func summarize(values []float64) Statistic {
+func Summarize(values []float64) Statistic {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return Statistic{

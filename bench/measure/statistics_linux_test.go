@@ -12,8 +12,8 @@ func TestMedianAndSpread(t *testing.T) {
 		{[]float64{9, 1, 2}, Statistic{2, 1, 9}},
 		{[]float64{5, 1, 4, 2}, Statistic{3, 1, 5}},
 	} {
-		if got := summarize(test.values); got != test.want {
-			t.Errorf("summarize(%v) = %v, want %v", test.values, got, test.want)
+		if got := Summarize(test.values); got != test.want {
+			t.Errorf("Summarize(%v) = %v, want %v", test.values, got, test.want)
 		}
 	}
 }

@@ -3,16 +3,16 @@ package measure
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/moor-net/moor/bench/load"
 )
 
 // Calls are system calls per request by name.
@@ -36,45 +36,22 @@ var ErrNoStrace = errors.New("strace is not installed (Debian package strace)")
 // the runtime does by itself meanwhile. Tracing makes every call slow: calls
 // that follow from time (nanosleep, futex, how many events a wait returns) are
 // not what they are in a run at full speed; reads and writes are.
-func (s Setup) CountCalls(impl string, conns, requests int) (calls Calls, err error) {
+func (b Bench) CountCalls(ctx context.Context, serve ServerSpec, spec LoadSpec, requests int) (calls Calls, err error) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		return nil, ErrNoStrace
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.Warmup+grace)
-	defer cancel()
-	server, addr, err := s.startServer(ctx, impl)
+	s, err := b.StartServer(ctx, serve)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-	client, err := s.startClient(ctx, server, addr, conns, "-requests", strconv.Itoa(requests))
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	client, err := b.StartClient(ctx, s, spec, requests)
 	if err != nil {
 		return nil, err
 	}
-	if text, err := client.line(); err != nil {
-		return nil, err
-	} else if text != load.Ready {
-		return nil, errors.Join(fmt.Errorf("client said %q", text), client.stop())
-	}
-	summary, err := traced(ctx, strace, server.cmd.Process.Pid, func() error {
-		if _, err := fmt.Fprintln(client.stdin, "go"); err != nil {
-			return err
-		}
-		text, err := client.line()
-		if err != nil {
-			return err
-		}
-		var result load.Result
-		if err := json.Unmarshal([]byte(text), &result); err != nil {
-			return err
-		}
-		if result.Requests != int64(requests) {
-			return fmt.Errorf("%d requests were answered, not %d", result.Requests, requests)
-		}
-		return nil
-	})
-	if err = errors.Join(err, client.stop()); err != nil {
+	summary, err := traced(ctx, strace, s.PID(), func() error { return client.Requests(requests) })
+	if err = errors.Join(err, client.Stop()); err != nil {
 		return nil, err
 	}
 	return parseSummary(summary, requests)
@@ -132,4 +109,19 @@ func parseSummary(summary []byte, requests int) (Calls, error) {
 		return nil, fmt.Errorf("strace counted no calls: %s", bytes.TrimSpace(summary))
 	}
 	return calls, nil
+}
+
+// String lists the calls, the most frequent first; what comes to less than
+// one in a hundred requests is left out.
+func (c Calls) String() string {
+	names := slices.SortedFunc(maps.Keys(c), func(x, y string) int {
+		return cmp.Or(cmp.Compare(c[y], c[x]), strings.Compare(x, y))
+	})
+	var list []string
+	for _, name := range names {
+		if c[name] >= .01 {
+			list = append(list, fmt.Sprintf("%s %.2f", name, c[name]))
+		}
+	}
+	return strings.Join(list, ", ")
 }

@@ -24,7 +24,8 @@ type Runner struct {
 	Exec, Overlay string
 	// Subtests is what go test's -run gets after the name of the test.
 	Subtests string
-	// Timeout bounds one test process.
+	// Timeout bounds one test process, and raceFactor times as much one with
+	// the race detector.
 	Timeout time.Duration
 	// Log, if not nil, is told what is going on.
 	Log func(format string, args ...any)
@@ -32,6 +33,9 @@ type Runner struct {
 	// start runs tests in one process; nil means goTest.
 	start func(over string, names []string, timeout time.Duration) (*eventLog, error)
 }
+
+// timedOut is how package testing reports that its own bound was reached.
+const timedOut = "panic: test timed out after "
 
 // wholeProcess is the name under which the fate of the test process itself is
 // kept among the results.
@@ -43,6 +47,10 @@ const (
 	maxRounds = 10
 	// maxRetries bounds the tests, subtests counted, that are run once more.
 	maxRetries = 50
+	// raceFactor is how much longer tests may take with the race detector. One
+	// of them, TestSendfileWithLargeFile, needs a minute of computing for
+	// 2 GiB of random numbers and their checksum, and several on a busy machine.
+	raceFactor = 3
 	// apartTimeout bounds a test that runs on its own.
 	apartTimeout = 2 * time.Minute
 	// buildTimeout is granted to the compiler on top of a test's own time.
@@ -88,8 +96,12 @@ func (r *Runner) collect(over string, names []string, log *eventLog, results Res
 	})
 	switch {
 	case len(unfinished) > 0:
-		r.logf("%s: the process ended with %d tests unfinished", over, len(unfinished))
-		results.add(wholeProcess, Result{Crash, log.remains()})
+		remains, why := log.remains(), "ended"
+		if strings.Contains(remains, timedOut) {
+			why = "ran out of time"
+		}
+		r.logf("%s: the process %s with %d tests unfinished", over, why, len(unfinished))
+		results.add(wholeProcess, Result{Crash, remains})
 	case log.failed && !failed:
 		results.add(wholeProcess, Result{Fail, log.remains()})
 	default:
@@ -155,6 +167,9 @@ func (r *Runner) process(over string, names []string, timeout time.Duration) (*e
 
 // goTest runs the named tests in one process and follows its events.
 func (r *Runner) goTest(over string, names []string, timeout time.Duration) (*eventLog, error) {
+	if r.Race {
+		timeout *= raceFactor
+	}
 	pattern := "^(" + strings.Join(names, "|") + ")$"
 	if r.Subtests != "" {
 		pattern += "/" + r.Subtests

@@ -2,6 +2,7 @@ package stdnet
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -202,5 +203,23 @@ func TestABaselineThatCrashesIsNone(t *testing.T) {
 	rows := Compare(nil, Results{wholeProcess: {Outcome: Crash}}, Results{wholeProcess: {Outcome: Crash}})
 	if Baseline(rows) == nil {
 		t.Error("nothing is said about the crash over std")
+	}
+}
+
+// A process that was too slow is told from one that crashed.
+func TestRunTellsOfTimeouts(t *testing.T) {
+	for output, want := range map[string]string{
+		"panic: test timed out after 2m0s": "library: the process ran out of time with 1 tests unfinished",
+		"panic: something else":            "library: the process ended with 1 tests unfinished",
+	} {
+		s := &script{t: t, streams: []string{events("run TestA", "output TestA:"+output, "fail"), events("run TestA", "pass TestA", "pass")}}
+		var said []string
+		r := &Runner{Timeout: time.Minute, start: s.start, Log: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}
+		if _, err := r.Run(OverLibrary, []string{"TestA"}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(said, want) {
+			t.Errorf("%q: it said %q, want %q among it", output, said, want)
+		}
 	}
 }

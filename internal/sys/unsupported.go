@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package sys
 
@@ -78,3 +78,18 @@ func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags i
 func SendMsg(fd int, p, oob []byte, addr *RawAddr) (int, syscall.Errno) { return 0, syscall.EINVAL }
 func Dup(int) (int, error)                                              { return -1, errors.ErrUnsupported }
 func Readable(int) bool                                                 { return true }
+
+// Names of the calls in errors.
+const (
+	ReadName      = "read"
+	WriteName     = "write"
+	WritevName    = "writev"
+	RecvFromName  = "recvfrom"
+	SendToName    = "sendto"
+	RecvMsgName   = "recvmsg"
+	SendMsgName   = "sendmsg"
+	RecvBatchName = "recvmmsg"
+	SendBatchName = "sendmmsg"
+	DupName       = "dup"
+	RecvMsgFailed = -1
+)

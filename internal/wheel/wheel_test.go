@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sort"
 	"testing"
+	"time"
 )
 
 func TestTimerFiresAtItsTickNeverEarly(t *testing.T) {
@@ -132,6 +133,64 @@ func TestAgainstModel(t *testing.T) {
 				t.Fatalf("seed %d: Len = %d, want %d", seed, w.Len(), len(model))
 			}
 		}
+	}
+}
+
+// Setting, moving and cancelling cost the same among a thousand timers and
+// among a million, but for the processor's caches.
+func TestMillionTimersCostNoMoreEach(t *testing.T) {
+	cost := func(n int) time.Duration {
+		var w Wheel[int]
+		rng := rand.New(rand.NewPCG(1, uint64(n)))
+		timers := make([]Timer[int], n)
+		for i := range timers {
+			w.Add(&timers[i], 1+rng.Int64N(1<<42))
+		}
+		const ops = 20_000
+		best := time.Duration(math.MaxInt64)
+		for range 20 { // the best one was not disturbed
+			begin := time.Now()
+			for range ops {
+				tm := &timers[rng.IntN(n)]
+				w.Remove(tm)
+				w.Add(tm, 1+rng.Int64N(1<<42))
+			}
+			best = min(best, time.Since(begin)/ops)
+		}
+		if w.Len() != n {
+			t.Errorf("%d timers, want %d", w.Len(), n)
+		}
+		return best
+	}
+	few, many := cost(1000), cost(1_000_000)
+	t.Logf("%v among a thousand, %v among a million", few, many)
+	if many > 20*max(few, 20*time.Nanosecond) {
+		t.Errorf("an operation takes %v among a thousand and %v among a million timers", few, many)
+	}
+}
+
+// A million timers all fire, in order, none early and none later than a tick
+// after the step that it was due in.
+func TestMillionTimersFire(t *testing.T) {
+	var w Wheel[int]
+	rng := rand.New(rand.NewPCG(3, 4))
+	const n, span, steps = 1_000_000, int64(1) << 36, 1000
+	timers := make([]Timer[int], n)
+	for i := range timers {
+		w.Add(&timers[i], 1+rng.Int64N(span))
+	}
+	fired := 0
+	for step := int64(1); step <= steps+1; step++ {
+		before, now := (step-1)*span/steps, step*span/steps
+		w.Expire(now, func(tm *Timer[int]) {
+			if tm.When() > now || tm.When() <= before-Tick {
+				t.Fatalf("due at %d, fired in the step from %d to %d", tm.When(), before, now)
+			}
+			fired++
+		})
+	}
+	if fired != n || w.Len() != 0 || w.Next() != Never {
+		t.Errorf("%d fired, %d left", fired, w.Len())
 	}
 }
 

@@ -1,0 +1,74 @@
+package conn_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/windows"
+
+	"github.com/moor-net/moor/conn"
+)
+
+func udpPair(t *testing.T) (in, out *conn.UDPConn) {
+	t.Helper()
+	in = open(conn.ListenUDP("udp4", loopback("udp4")))(t)
+	out = open(conn.DialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
+	in.SetDeadline(time.Now().Add(10 * time.Second))
+	return in, out
+}
+
+// An empty datagram is no end.
+func TestUDPEmptyDatagramIsRead(t *testing.T) {
+	in, out := udpPair(t)
+	buf := make([]byte, 10)
+	for _, want := range []string{"", "x", ""} {
+		if _, err := out.Write([]byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := in.Read(buf); err != nil || string(buf[:n]) != want {
+			t.Errorf("read %q, %v; want %q", buf[:n], err, want)
+		}
+	}
+}
+
+// What does not fit is cut off, which Windows says by an error; the next one
+// comes whole.
+func TestUDPDatagramThatDoesNotFitIsAnError(t *testing.T) {
+	in, out := udpPair(t)
+	for range 2 {
+		out.Write([]byte("0123456789"))
+	}
+	out.Write([]byte("last"))
+	buf := make([]byte, 4)
+	_, err := in.Read(buf)
+	var op *net.OpError
+	if !errors.Is(err, windows.WSAEMSGSIZE) || !errors.As(err, &op) || op.Op != "read" {
+		t.Errorf("Read: %v", err)
+	}
+	if _, _, err := in.ReadFrom(buf); !errors.Is(err, windows.WSAEMSGSIZE) {
+		t.Errorf("ReadFrom: %v", err)
+	}
+	if n, _, err := in.ReadFrom(buf); err != nil || string(buf[:n]) != "last" {
+		t.Errorf("read %q, %v", buf[:n], err)
+	}
+}
+
+// A datagram to a port that nobody has does not make the next read fail.
+func TestUDPUnreachablePortIsNotReported(t *testing.T) {
+	in, _ := udpPair(t)
+	nobody := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
+	to := nobody.LocalAddr()
+	nobody.Close()
+	for range 3 {
+		if _, err := in.WriteTo([]byte("x"), to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, _, err := in.ReadFrom(make([]byte, 10)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("ReadFrom: %v", err)
+	}
+}

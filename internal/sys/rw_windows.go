@@ -1,0 +1,83 @@
+package sys
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// The calls of this package tell the scheduler that they may block, which on
+// Windows all system calls do, although the sockets never block. What they
+// point to is kept alive by being arguments, or is on the stack, which does not
+// move during a call.
+//
+// They go to Winsock directly, because its wrappers in other packages allocate
+// for the error that a socket has nothing to read.
+
+var (
+	ws2 = windows.NewLazySystemDLL("ws2_32.dll")
+
+	procAccept   = ws2.NewProc("accept")
+	procRecv     = ws2.NewProc("recv")
+	procSend     = ws2.NewProc("send")
+	procRecvFrom = ws2.NewProc("recvfrom")
+	procSendTo   = ws2.NewProc("sendto")
+	procWSASend  = ws2.NewProc("WSASend")
+	procWSAPoll  = ws2.NewProc("WSAPoll")
+)
+
+// wouldBlock turns Winsock's error into the one that all systems have.
+func wouldBlock(errno syscall.Errno) syscall.Errno {
+	if errno == syscall.Errno(windows.WSAEWOULDBLOCK) {
+		return syscall.EAGAIN
+	}
+	return errno
+}
+
+// count returns a call's number of bytes, or its error.
+func count(r uintptr, errno syscall.Errno) (int, syscall.Errno) {
+	if n := int32(r); n >= 0 {
+		return int(n), 0
+	}
+	return 0, wouldBlock(errno)
+}
+
+// Read reads from fd into p: see recv.
+func Read(fd int, p []byte) (int, syscall.Errno) {
+	r, _, errno := syscall.SyscallN(procRecv.Addr(), uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0)
+	n, errno := count(r, errno)
+	if errno == 0 {
+		raceRead(p[:n])
+	}
+	return n, errno
+}
+
+// Write writes p to fd: see send.
+func Write(fd int, p []byte) (int, syscall.Errno) {
+	raceWrite(p)
+	r, _, errno := syscall.SyscallN(procSend.Addr(), uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0)
+	return count(r, errno)
+}
+
+// The mode of a socket belongs to whoever made a duplicate, too. Who lets one of
+// them block lets the other do so: there is no flag against it.
+
+// ReadShared is Read for a socket that has a duplicate.
+func ReadShared(fd int, p []byte) (int, syscall.Errno) { return Read(fd, p) }
+
+// WriteShared is Write for a socket that has a duplicate.
+func WriteShared(fd int, p []byte) (int, syscall.Errno) { return Write(fd, p) }
+
+// AcceptShared is Accept for a socket that has a duplicate.
+func AcceptShared(fd int, addr *RawAddr) (int, syscall.Errno) { return Accept(fd, addr) }
+
+// zero is what an empty slice points to; the system does not look at it.
+var zero byte
+
+func base(p []byte) unsafe.Pointer {
+	if len(p) == 0 {
+		return unsafe.Pointer(&zero)
+	}
+	return unsafe.Pointer(&p[0])
+}

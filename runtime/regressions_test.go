@@ -1,0 +1,124 @@
+package runtime
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Each test here failed once.
+
+// onLoop calls f on the FD's loop and waits for that.
+func onLoop(t testing.TB, fd *FD, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	fd.Loop().Post(func() { f(); close(done) })
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the loop is stuck")
+	}
+}
+
+// What runs on a loop and closed an FD of that loop for which a Notice was set
+// waited for that Notice, which waited for the loop.
+func TestCloseOnTheLoopDoesNotWaitForANotice(t *testing.T) {
+	for name, prepare := range map[string]func(a, b *FD){
+		"that waits":              func(a, b *FD) {},
+		"that has been canceled":  func(a, b *FD) {},
+		"whose data is there":     func(a, b *FD) { b.Write([]byte("x")) },
+		"whose deadline is past":  func(a, b *FD) { a.SetReadDeadline(time.Unix(1, 0)) },
+		"that comes to an end":    func(a, b *FD) { b.Close() },
+		"that waits with a timer": func(a, b *FD) { a.SetReadDeadline(time.Now().Add(time.Hour)) },
+	} {
+		for way, end := range map[string]func(*FD){
+			"Close":  func(a *FD) { a.Close() },
+			"Shut":   func(a *FD) { a.Shut() },
+			"Detach": func(a *FD) { a.Detach() },
+		} {
+			t.Run(way+" with one "+name, func(t *testing.T) {
+				a, b := pair(t, start(t, 1))
+				sysfd := a.Sysfd()
+				answer := make(chan error, 2)
+				n := &Notice{F: func(err error) { answer <- err }}
+				set, canceled := true, false
+				onLoop(t, a, func() {
+					if name == "whose deadline is past" {
+						set = a.NotifyRead(n) == nil
+						prepare(a, b)
+					} else {
+						prepare(a, b)
+						set = a.NotifyRead(n) == nil
+					}
+					if name == "that has been canceled" {
+						canceled = a.CancelRead(n)
+					}
+					end(a)
+				})
+				if !set {
+					t.Fatal("the Notice was not set")
+				}
+				if !canceled {
+					if err := <-answer; !errors.Is(err, net.ErrClosed) {
+						t.Errorf("F was called with %v", err)
+					}
+				}
+				none(t, b, answer)
+				if way == "Detach" {
+					os.NewFile(uintptr(sysfd), "").Close()
+				}
+			})
+		}
+	}
+}
+
+// The same while everything else happens: data, deadlines, cancellation, and
+// Close from several sides. Every Notice gets exactly one answer.
+func TestCloseOnTheLoopAtAnyTime(t *testing.T) {
+	rounds := 3000
+	if testing.Short() {
+		rounds = 500
+	}
+	rt := start(t, 1)
+	for range rounds {
+		a, b := pair(t, rt)
+		var answers, expected atomic.Int32
+		var all sync.WaitGroup
+		n := &Notice{F: func(error) { answers.Add(1) }}
+		act := func(f func()) {
+			pause := time.Duration(rand.IntN(30)) * time.Microsecond
+			all.Go(func() {
+				for until := time.Now().Add(pause); time.Now().Before(until); {
+				}
+				f()
+			})
+		}
+		act(func() {
+			if a.NotifyRead(n) == nil {
+				expected.Add(1)
+				if rand.IntN(4) == 0 && a.CancelRead(n) {
+					expected.Add(-1)
+				}
+			}
+		})
+		act(func() { b.Write([]byte("x")) })
+		act(func() { a.SetReadDeadline(time.Now().Add(time.Duration(rand.IntN(300)) * time.Microsecond)) })
+		act(func() { onLoop(t, b, func() { a.Close() }) })
+		if rand.IntN(3) == 0 {
+			act(func() { a.Close() })
+		}
+		all.Wait()
+		for range 3 { // what is queued has run after that
+			onLoop(t, b, func() {})
+		}
+		if answers.Load() != expected.Load() {
+			t.Fatalf("%d answers, want %d", answers.Load(), expected.Load())
+		}
+		b.Close()
+	}
+}
