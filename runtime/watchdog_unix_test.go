@@ -200,7 +200,7 @@ func TestCoroutinesOfABlockingKindBeginMoved(t *testing.T) {
 		t.Errorf("%d take-overs by %d more", n, 3*probe)
 	}
 	run(quick, 12*probe) // some of which are asked
-	if cs.presumesBlocking() && cs.presumesBlocking() {
+	if cs.score.Load() >= scoreLimit {
 		t.Error("they are still taken for blocking")
 	}
 }
