@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -42,7 +43,7 @@ func TestServeProcess(t *testing.T) {
 	hogs, _ := strconv.Atoi(args[1])
 	for range hogs {
 		go func() {
-			for {
+			for n := uint64(0); n < math.MaxUint64; n++ {
 			}
 		}()
 	}
