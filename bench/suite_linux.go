@@ -39,12 +39,10 @@ func measurements() []command {
 
 // options is the command line of a measurement.
 type options struct {
-	plan  suite.Plan
-	run   suite.Run
-	out   string
-	list  bool
-	bars  bool
-	limit time.Duration
+	plan suite.Plan
+	run  suite.Run
+	out  string
+	list bool
 }
 
 // measureNamed measures what name says, or everything.
@@ -81,11 +79,7 @@ func measureNamed(name string, args []string, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	defer stop()
 	err = o.run.Execute(ctx, cases, results, stderr, save)
-	err = errors.Join(err, os.RemoveAll(dir), results.Report(stdout))
-	if o.bars {
-		err = errors.Join(err, results.ReportBars(stdout))
-	}
-	return err
+	return errors.Join(err, os.RemoveAll(dir), results.Report(stdout), results.ReportBars(stdout))
 }
 
 func parseOptions(name string, args []string, stdout io.Writer) (o options, err error) {
@@ -149,7 +143,6 @@ func parseOptions(name string, args []string, stdout io.Writer) (o options, err 
 			}
 		}
 	}
-	o.bars = true
 	o.run.Noise = *noise / 100
 	if o.run.Bench.Exe, err = os.Executable(); err != nil {
 		return o, err

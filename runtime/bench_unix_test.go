@@ -1,0 +1,70 @@
+//go:build unix
+
+package runtime
+
+import "testing"
+
+// A blocked Read that is woken, and one that finds its data there.
+func BenchmarkRead(b *testing.B) {
+	b.Run("there", func(b *testing.B) {
+		x, y := pair(b, start(b, 1))
+		buf := make([]byte, 64)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := y.Write(buf); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := x.Read(buf); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("woken", func(b *testing.B) {
+		x, y := pair(b, start(b, 1))
+		go func() {
+			buf := make([]byte, 64)
+			for {
+				n, err := y.Read(buf)
+				if err != nil {
+					return
+				}
+				if _, err := y.Write(buf[:n]); err != nil {
+					return
+				}
+			}
+		}()
+		buf := make([]byte, 64)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := x.Write(buf); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := x.Read(buf); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// Setting a notice, its function on the loop, and reading what it tells of.
+func BenchmarkNotice(b *testing.B) {
+	x, y := pair(b, start(b, 1))
+	told := make(chan error, 1)
+	notice := &Notice{F: func(err error) { told <- err }}
+	buf := make([]byte, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := x.NotifyRead(notice); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := y.Write(buf); err != nil {
+			b.Fatal(err)
+		}
+		if err := <-told; err != nil {
+			b.Fatal(err)
+		}
+		if _, err := x.Read(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
