@@ -3,6 +3,8 @@
 package listener
 
 import (
+	"runtime"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/moor-net/moor/conn"
@@ -11,6 +13,9 @@ import (
 // hasEnded reports whether a connection that is readable has nothing but its end
 // or an error to read.
 func hasEnded(c *conn.TCPConn) bool {
+	if runtime.GOOS == "linux" && !c.FD().ReadPressing() {
+		return false // and not a system call to find out
+	}
 	over := true // if it is closed
 	c.FD().RawControl(func(fd uintptr) {
 		var b [1]byte

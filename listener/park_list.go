@@ -49,7 +49,12 @@ func (l *list) remove(s *Session) {
 
 // put puts s into a list; both mutexes are held.
 func (p *ParkListener) put(s *Session, to place) {
-	if s.list != listNone {
+	switch s.list {
+	case listNone:
+	case listWatched:
+		s.set(0, watched)
+		fallthrough
+	default:
 		p.lists[s.list].remove(s)
 	}
 	s.list = to
@@ -81,9 +86,25 @@ func (p *ParkListener) watch(s *Session) {
 	s.mu.Lock()
 	if s.state == serving {
 		p.put(s, listWatched)
+		s.set(watched, 0)
 	}
 	s.mu.Unlock()
 	p.mu.Unlock()
+}
+
+// unwatch takes s off the sweep's list until its next idle read, unless that has
+// just begun. Both mutexes are held.
+func (p *ParkListener) unwatch(s *Session) {
+	for {
+		mode := s.mode.Load()
+		if mode&reading != 0 {
+			return
+		}
+		if s.mode.CompareAndSwap(mode, mode&^watched) {
+			p.put(s, listNone)
+			return
+		}
+	}
 }
 
 // The grace period and the wait for the first byte are counted in ticks of an
@@ -128,18 +149,20 @@ func (p *ParkListener) sweep() {
 	defer p.mu.Unlock()
 	for s := p.lists[listWatched].first; s != nil; {
 		next := s.next
-		s.mu.Lock()
 		switch mode := s.mode.Load(); {
 		case mode&reading == 0:
-			p.put(s, listNone) // until its next idle read
-		case mode&evicted == 0 && now-s.since >= grace:
+			s.mu.Lock()
+			p.unwatch(s)
+			s.mu.Unlock()
+		case mode&evicted == 0 && now-s.since.Load() >= grace:
+			s.mu.Lock()
 			s.evict()
+			s.mu.Unlock()
 		}
-		s.mu.Unlock()
 		s = next
 	}
 	if p.first > 0 {
-		for s := p.lists[listFresh].first; s != nil && now-s.since >= first; {
+		for s := p.lists[listFresh].first; s != nil && now-s.since.Load() >= first; {
 			next := s.next
 			if s.end(waiting) {
 				p.move(s, listNone)

@@ -32,7 +32,7 @@ func (p *ParkListener) wait(s *Session, from state, in place) bool {
 	}
 	s.state = waiting
 	s.mode.Store(0)
-	s.since = p.tick.Load()
+	s.since.Store(p.tick.Load())
 	p.put(s, in)
 	if in == listParked {
 		p.parks++

@@ -31,12 +31,12 @@ type Session struct {
 	notice     moorrt.Notice   // while the session is waiting
 
 	mu sync.Mutex // taken after p's
-	// deadline is the server's own on package mono's scale, zero for none. The
-	// descriptor has it too unless the session was evicted.
-	deadline atomic.Int64
-	since    uint32 // p's tick when the idle read or the wait for the first byte began
+	// deadline is the server's own on package mono's scale while the session is
+	// evicted, zero for none. Otherwise the descriptor has it.
+	deadline int64
+	since    atomic.Uint32 // p's tick when the idle read or the wait for the first byte began
 	mode     atomic.Uint32
-	full     int32 // the length of the first Read's buffer
+	full     atomic.Int32 // the length of the first Read's buffer
 	state    state
 	list     place // changed with both mutexes held
 	// announced says that Accept has returned the session once, known that the
@@ -57,8 +57,9 @@ const (
 	closed
 )
 
-// Bits of Session.mode. With none of them Read and SetReadDeadline do nothing
-// of their own.
+// Bits of Session.mode. With none of them but watched, Read and SetReadDeadline
+// do nothing of their own. A busy connection pays for no more than a few atomic
+// operations on this word.
 //
 // net/http tells the hook that a connection is idle, sets the deadline that
 // IdleTimeout asks for, reads if its buffer holds less than four bytes, and
@@ -70,7 +71,8 @@ const (
 	deadlined             // and then the deadline set: the next Read is the idle one
 	anyway                // Idle was called: the next Read may end whatever its buffer
 	reading               // in the idle read
-	evicted               // the idle read is to end, since the grace period is over
+	watched               // on the sweep's list, which it leaves only while not reading
+	evicted               // the idle read is to end, since the grace period is over; only while reading
 	skipping              // times the number of line ends that may be skipped: see skip
 )
 
@@ -96,6 +98,34 @@ func (s *Session) value() net.Conn {
 // NetConn returns the connection below. Reading from it, closing it, or setting
 // its deadlines does not go together with parking.
 func (s *Session) NetConn() net.Conn { return s.TCPConn }
+
+// RemoteAddr implements net.Conn.
+//
+// It is what net/http calls first on the goroutine that it starts for a
+// connection, each time that comes back, and so the moment to prepare that.
+func (s *Session) RemoteAddr() net.Addr {
+	if s.mode.Load()&opening != 0 {
+		growStack(false)
+	}
+	return s.TCPConn.RemoteAddr()
+}
+
+// growStack makes the goroutine's stack as large as serving a request takes, 8
+// KiB. The runtime would get there in steps, each of which copies and adjusts
+// what is there, which costs least when there is nothing yet. The size of a
+// function's frame counts when it is called, whatever it then uses of it: with
+// the runtime's reserve this one's is more than 4 KiB.
+//
+//go:noinline
+func growStack(use bool) {
+	if use {
+		var frame [3584]byte
+		touch(&frame)
+	}
+}
+
+//go:noinline
+func touch(frame *[3584]byte) { frame[0] = 1 }
 
 // Idle says that the server wants nothing but the next bytes: it has answered
 // everything, and holds none in buffers of its own. If the next Read finds
@@ -139,50 +169,48 @@ func (s *Session) read(b []byte) (int, error) {
 // order to park the connection: see Idle and Park.
 func (s *Session) Read(b []byte) (int, error) {
 	mode := s.mode.Load()
-	if mode == 0 || len(b) == 0 {
+	if mode&^watched == 0 || len(b) == 0 {
 		return s.read(b)
 	}
-	s.mu.Lock()
-	mode = s.set(0, opening|reported|deadlined|anyway)
-	idle := mode&anyway != 0 || mode&deadlined != 0 && len(b) == int(s.full)
 	if mode&opening != 0 {
-		s.full = 0
+		s.full.Store(0)
 		if len(b) >= leastBuffer {
-			s.full = int32(min(len(b), 1<<30))
-			// The handshake may have been all for now.
-			idle = s.tls != nil && s.p.grace > 0
+			s.full.Store(int32(min(len(b), 1<<30)))
 		}
 	}
-	if idle && s.state == serving {
-		return s.readIdle(b) // unlocks
+	idle := mode&anyway != 0 || mode&deadlined != 0 && len(b) == int(s.full.Load())
+	if mode&opening != 0 && len(b) >= leastBuffer {
+		// The handshake may have been all for now.
+		idle = idle || s.tls != nil && s.p.grace > 0
 	}
-	s.mu.Unlock()
-	return s.skip(b)
+	if !idle {
+		s.set(0, opening|reported|deadlined|anyway)
+		return s.skip(b)
+	}
+	return s.readIdle(b)
 }
 
-// readIdle reads, and ends with io.EOF for parking when nothing comes. s.mu is
-// held when it is called.
+// readIdle reads, and ends with io.EOF for parking when nothing comes.
 //
 // The server's buffer must be empty, or its bytes would be lost. net/http reads
 // into what its buffer has left, so the read asks for as much as the session's
 // first one exactly when nothing is in it.
 func (s *Session) readIdle(b []byte) (int, error) {
-	s.since = s.p.tick.Load()
-	s.set(reading, 0)
+	s.since.Store(s.p.tick.Load())
+	was := s.set(reading, opening|reported|deadlined|anyway)
 	if s.p.grace <= 0 {
+		s.mu.Lock()
 		s.evict()
-	}
-	watched := s.list == listWatched
-	s.mu.Unlock()
-	if !watched && s.p.grace > 0 {
+		s.mu.Unlock()
+	} else if was&watched == 0 {
 		s.p.watch(s)
 	}
 	n, err := s.skip(b)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.set(0, reading|evicted)&evicted == 0 {
 		return n, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	at, ok := s.restore()
 	late := at != 0 && at <= mono.Now()
 	if n == 0 && ok && s.state == serving && errors.Is(err, os.ErrDeadlineExceeded) && !late {
@@ -192,33 +220,51 @@ func (s *Session) readIdle(b []byte) (int, error) {
 	return n, err
 }
 
-// restore gives the descriptor the server's own deadline back, also one that is
-// being set, and returns it. It reports false when the connection is closed.
+// evict makes the idle read end, if it has not ended by itself. A TLS connection
+// survives it since the error is one of the few that crypto/tls does not keep.
 // s.mu is held.
-func (s *Session) restore() (at int64, ok bool) {
+func (s *Session) evict() {
 	for {
-		at = s.deadline.Load()
-		var t time.Time
-		if at != 0 {
-			t = mono.Time(at)
+		was := s.mode.Load()
+		if was&reading == 0 || was&evicted != 0 {
+			return
 		}
-		if s.TCPConn.SetReadDeadline(t) != nil {
-			return at, false
+		// The reader, when it sees the bit, waits for s.mu.
+		if s.mode.CompareAndSwap(was, was|evicted) {
+			break
 		}
-		if s.deadline.Load() == at {
-			return at, true
+	}
+	s.expel()
+}
+
+// eviction is the deadline of a session that is evicted, on package mono's
+// scale: long past, and no other than this one's.
+const eviction = 2
+
+// expel replaces the descriptor's deadline by one that is past. s.mu is held.
+func (s *Session) expel() {
+	for fd := s.FD(); !fd.Closed(); {
+		at := fd.ReadDeadline()
+		if at == eviction {
+			return
+		}
+		s.deadline = at
+		if fd.SwapReadDeadline(at, eviction) {
+			return
 		}
 	}
 }
 
-// evict ends the idle read. A TLS connection survives it since the error is one
-// of the few that crypto/tls does not keep. s.mu is held.
-func (s *Session) evict() {
-	s.set(evicted, 0)
-	s.TCPConn.SetReadDeadline(longAgo)
+// restore gives the descriptor the server's own deadline back, unless it has got
+// a newer one, and returns it. It reports false when the connection is closed.
+// s.mu is held.
+func (s *Session) restore() (at int64, ok bool) {
+	fd := s.FD()
+	if fd.SwapReadDeadline(eviction, s.deadline) {
+		return s.deadline, true
+	}
+	return fd.ReadDeadline(), !fd.Closed()
 }
-
-var longAgo = time.Unix(1, 0)
 
 // skip is read without the line ends that some clients send after the body of
 // a POST, and that RFC 9112, section 2.2, allows a server to ignore before a
@@ -249,11 +295,6 @@ func (s *Session) skip(b []byte) (int, error) {
 
 // SetReadDeadline implements net.Conn.
 func (s *Session) SetReadDeadline(t time.Time) error {
-	at := int64(0)
-	if !t.IsZero() {
-		at = mono.At(t)
-	}
-	s.deadline.Store(at)
 	switch mode := s.mode.Load(); {
 	case mode&reported != 0:
 		s.set(deadlined, reported)
@@ -266,7 +307,7 @@ func (s *Session) SetReadDeadline(t time.Time) error {
 		// which it is set again.
 		s.mu.Lock()
 		if s.mode.Load()&evicted != 0 {
-			s.evict()
+			s.expel()
 		}
 		s.mu.Unlock()
 	}
@@ -330,8 +371,9 @@ func (s *Session) resume() bool {
 	}
 	s.mode.Store(mode)
 	s.announced = true
-	s.deadline.Store(0)
-	s.TCPConn.SetReadDeadline(time.Time{})
+	if s.FD().ReadDeadline() != 0 {
+		s.TCPConn.SetReadDeadline(time.Time{})
+	}
 	return true
 }
 

@@ -42,10 +42,33 @@ func (fd *FD) setDeadline(t time.Time, r, w *side) error {
 	return nil
 }
 
+// ReadDeadline returns the deadline of reads on package mono's scale, zero for
+// none.
+func (fd *FD) ReadDeadline() int64 { return fd.r.deadline.Load() }
+
+// SwapReadDeadline sets the deadline of reads on package mono's scale if it is
+// old, and reports whether it was. It applies to a call that is blocked.
+func (fd *FD) SwapReadDeadline(old, at int64) bool {
+	if fd.ref() != nil {
+		return false
+	}
+	defer fd.unref()
+	if !fd.r.deadline.CompareAndSwap(old, at) {
+		return false
+	}
+	fd.noticeDeadline(&fd.r, at)
+	return true
+}
+
 // setSide stores before it looks for a waiter, and wait announces before it
 // looks at the deadline: one of them sees the other.
 func (fd *FD) setSide(s *side, at int64) {
 	s.deadline.Store(at)
+	fd.noticeDeadline(s, at)
+}
+
+// noticeDeadline makes a call that is blocked notice its new deadline.
+func (fd *FD) noticeDeadline(s *side, at int64) {
 	if s.state.Load()&occupied == 0 || at == 0 {
 		return
 	}

@@ -65,6 +65,12 @@ func (fd *FD) NotifyRead(n *Notice) error {
 	return nil
 }
 
+// ReadPressing reports whether an event has said of reading more than that it is
+// possible: that the peer sends no more, an error, or urgent data. Where the
+// system tells of the first (see package netpoll), an FD that is readable and
+// of which nothing was said has data.
+func (fd *FD) ReadPressing() bool { return fd.r.state.Load()&pressing != 0 }
+
 // CancelRead takes back what NotifyRead arranged; n can't be used again. It
 // reports false when it is too late, F having been called or being about to.
 func (fd *FD) CancelRead(n *Notice) bool {

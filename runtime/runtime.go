@@ -126,14 +126,14 @@ func (rt *Runtime) Shutdown(ctx context.Context) error {
 	}
 	rt.ended = true
 	rt.closing.Store(true)
-	rt.shut(func(fd *FD) bool { return fd.kind == Listener })
+	rt.shut(func(kind Kind) bool { return kind == Listener })
 	var err error
 	for rt.conns() > 0 && err == nil {
 		select {
 		case <-rt.left:
 		case <-ctx.Done():
 			err = ctx.Err()
-			rt.shut(func(*FD) bool { return true })
+			rt.shut(func(Kind) bool { return true })
 		}
 	}
 	for _, l := range rt.loops {
@@ -146,13 +146,15 @@ func (rt *Runtime) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// shut closes the FDs that which selects, without waiting for their users.
-func (rt *Runtime) shut(which func(*FD) bool) {
+// shut closes what is of the kinds that which selects, without waiting for the
+// users.
+func (rt *Runtime) shut(which func(Kind) bool) {
 	for _, l := range rt.loops {
 		for _, fd := range l.fds() {
-			if which(fd) {
+			if which(fd.kind) {
 				fd.Shut()
 			}
 		}
+		l.handles.shut(which)
 	}
 }

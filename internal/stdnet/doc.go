@@ -10,7 +10,7 @@
 //	go run ./internal/stdnet/cmd/stdnet -run 'Timeout|Deadline' -count 10
 //	go run ./internal/stdnet/cmd/stdnet -v         # all tests, all reasons
 //	go run ./internal/stdnet/cmd/stdnet -keep dir  # leave the packages in dir
-//	go run ./internal/stdnet/cmd/stdnet -goos windows -exec /path/to/wine-exec.sh -short
+//	go run ./internal/stdnet/cmd/stdnet -wine      # for Windows, under Wine
 //
 // # How it works
 //

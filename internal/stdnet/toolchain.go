@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,9 @@ type Toolchain struct {
 	Go string
 	// GOOS and GOARCH are the target; empty means the go command's own default.
 	GOOS, GOARCH string
+	// Env is the environment of the go command and so of the tests; nil means
+	// this process's.
+	Env []string
 }
 
 // listedPackage is the part of a `go list -json` record that is used here.
@@ -46,7 +50,11 @@ func (tc Toolchain) command(dir string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=off", "PWD="+dir)
+	env := tc.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	cmd.Env = append(slices.Clip(env), "GOWORK=off", "PWD="+dir)
 	if tc.GOOS != "" {
 		cmd.Env = append(cmd.Env, "GOOS="+tc.GOOS)
 	}

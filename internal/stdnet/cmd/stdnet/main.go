@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/internal/stdnet"
+	"github.com/moor-net/moor/internal/wine"
 )
 
 // options are the command's flags.
@@ -28,6 +29,7 @@ type options struct {
 	complete  bool
 	all       bool
 	verbose   bool
+	wine      bool
 }
 
 func main() {
@@ -45,17 +47,44 @@ func main() {
 	flag.StringVar(&o.keep, "keep", "", "write the generated packages into this directory, which must be empty or new, and leave them there")
 	flag.BoolVar(&o.complete, "complete", false, "fail also if the library has not got one of the names that it should replace")
 	flag.BoolVar(&o.all, "all", false, "run also the tests that use nothing which the library replaces")
+	flag.BoolVar(&o.wine, "wine", false, "run the tests for Windows under Wine, in short mode: see package wine")
 	flag.BoolVar(&o.verbose, "v", false, "print all tests and subtests, and the reasons of those that were dropped")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(&o); err != nil {
+	start := run
+	if o.wine {
+		start = underWine
+	}
+	if err := start(&o); err != nil {
 		fmt.Fprintln(os.Stderr, "stdnet:", err)
 		os.Exit(1)
 	}
 }
+
+// underWine is run for Windows.
+func underWine(o *options) (err error) {
+	if o.runner.Race {
+		if err := wine.Check([]string{"-race"}); err != nil {
+			return err
+		}
+	}
+	s, err := wine.Start(wine.Config{Go: o.toolchain.Go, Log: logf})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	o.toolchain.GOOS, o.toolchain.GOARCH, o.toolchain.Env = "windows", "amd64", s.Environ()
+	if o.runner.Race {
+		o.toolchain.Env = append(o.toolchain.Env, "CGO_ENABLED=1", "CC="+wine.Compiler)
+	}
+	o.runner.Exec, o.runner.Overlay, o.runner.Short = s.Exec(), s.Overlay, true
+	return run(o)
+}
+
+func logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 // run generates the suite, runs it and prints the report.
 func run(o *options) error {
@@ -79,7 +108,7 @@ func run(o *options) error {
 		return err
 	}
 	o.runner.Toolchain, o.runner.Dir, o.runner.Subtests = o.toolchain, dir, subtests
-	o.runner.Log = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+	o.runner.Log = logf
 	rows, err := o.runner.RunBoth(tests)
 	if err != nil {
 		return err
