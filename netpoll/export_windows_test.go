@@ -1,5 +1,7 @@
 package netpoll
 
+import "fmt"
+
 // All tests run with the memory of requests checked: see blockPool.
 func init() { pollBlocks.check = true }
 
@@ -20,4 +22,19 @@ func Packets(p *Poll) (requests, gone int) {
 	p.sel.mu.Lock()
 	defer p.sel.mu.Unlock()
 	return p.sel.requests, p.sel.gone
+}
+
+// verify reports a block that was written to after it was given back, and makes
+// the others available again.
+func (p *blockPool) verify() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.freed {
+		if *b.bytes() != poison {
+			return fmt.Errorf("the memory of a request was written to after its packet: % x", *b.bytes())
+		}
+	}
+	p.free = append(p.free, p.freed...)
+	p.freed = nil
+	return nil
 }
