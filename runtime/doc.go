@@ -6,6 +6,14 @@
 // the system call first when there is reason to, and otherwise put the calling
 // goroutine to sleep until the loop has seen the kernel's event.
 //
+// [Coroutines] are blocking code that the loops run themselves: an operation
+// that would block switches to the loop instead of putting a goroutine to
+// sleep. If a coroutine blocks on something else, or computes, its loop is
+// given to a fresh goroutine after [Config].Patience, so that all others go on;
+// the coroutine continues where it was, and waits for the loop again when it
+// next has to. One that does so again and again sleeps in its waits like any
+// goroutine, for a while.
+//
 // Most programs use packages conn and listener and never this one; [Default]
 // is then the Runtime that everything runs on. Programs with a protocol stack
 // of their own embed an FD in their connections.

@@ -1,9 +1,12 @@
 package runtime
 
 import (
+	goruntime "runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/moor-net/moor/internal/goroutine"
+	"github.com/moor-net/moor/internal/mono"
 )
 
 // A driver is the goroutine that runs a loop. It is always one, but not always
@@ -26,7 +29,9 @@ type driver struct {
 	crowded atomic.Bool               // take-overs have become a burden: see watchdog
 	taken   atomic.Uint64
 
-	ready readyList // coroutines to be resumed; the driver's alone
+	// The driver's alone.
+	ready    readyList // coroutines to be resumed
+	believed int64     // until when the processor counts as contended
 }
 
 // A readyList is a queue of coroutines.
@@ -51,6 +56,49 @@ func (r *readyList) shift() *coroutine {
 		r.last = nil
 	}
 	return co
+}
+
+// persistence is how long a driver looks for events before it waits, when others
+// want its processor.
+const persistence = 500 * time.Microsecond
+
+// await polls for the events of the next turn. A driver that has just run
+// coroutines does not leave the processor to others who would keep it for a
+// whole time slice of theirs, ten milliseconds, before it has used its own:
+// the answers to what it has sent may come at any moment.
+func (l *Loop) await(busy bool) (int, error) {
+	if l.ready.first != nil {
+		return l.poll.Poll(l.batch, 0)
+	}
+	if busy && l.contended() {
+		for end := mono.After(persistence); mono.Now() < end; {
+			if n, err := l.poll.Poll(l.batch, 0); n > 0 || err != nil {
+				return n, err
+			}
+		}
+	}
+	return l.poll.Poll(l.batch, -1)
+}
+
+// contended reports whether others who compute want the driver's processor. The
+// watchdog suspects so when it wakes up late, but that may be the driver's own
+// doing. It is found out by giving the processor away, and then believed for a
+// second.
+func (l *Loop) contended() bool {
+	if !l.rt.watchdog.late.Load() {
+		return false
+	}
+	now := mono.Now()
+	if now < l.believed {
+		return true
+	}
+	goruntime.Gosched()
+	if mono.Now()-now < int64(lateness) {
+		l.rt.watchdog.late.Store(false)
+		return false
+	}
+	l.believed = now + int64(time.Second)
+	return true
 }
 
 // runReady resumes the coroutines that are ready now; those that become ready

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/slots"
@@ -164,12 +163,9 @@ func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
 func (l *Loop) run() {
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
 	l.meter.end() // of the turn that was taken over
+	busy := false // with coroutines, in the last turn
 	for {
-		timeout := time.Duration(-1)
-		if l.ready.first != nil {
-			timeout = 0
-		}
-		n, err := l.poll.Poll(l.batch, timeout)
+		n, err := l.await(busy)
 		if errors.Is(err, netpoll.ErrStrayPacket) {
 			continue // somebody's mistake with a handle of his own
 		}
@@ -183,7 +179,7 @@ func (l *Loop) run() {
 		}
 		region := trace.StartRegion(context.Background(), "moor turn")
 		l.meter.begin(n)
-		jobs := false
+		jobs, woke := false, false
 		for ev := range l.batch.All() {
 			switch ev.Token() {
 			case timerToken:
@@ -200,6 +196,7 @@ func (l *Loop) run() {
 			// The slot may be freed at any moment: the pointer is then nil,
 			// or that of the next tenant, who takes it for a spurious event.
 			if fd := p.Load(); fd != nil {
+				woke = woke || (fd.r.state.Load()|fd.w.state.Load())&asleep != 0
 				fd.deliver(ev.Readiness())
 			}
 		}
@@ -208,15 +205,18 @@ func (l *Loop) run() {
 		}
 		l.turns.Add(1)
 		l.events.Add(uint64(n))
+		ran := l.ready.first != nil
+		busy = ran && !woke
 		driving := l.runReady()
 		region.End()
 		if !driving {
 			return
 		}
 		l.meter.end()
-		if n > 0 {
-			// Those who were woken run first, and the events that come
-			// meanwhile are fetched together.
+		// Goroutines that were woken run first, and the events that come
+		// meanwhile are fetched together. Without any the loop uses its time
+		// slice: giving it away would put those who compute first.
+		if woke || jobs || n > 0 && !ran {
 			goruntime.Gosched()
 		}
 	}

@@ -17,7 +17,8 @@ type watchdog struct {
 	patience time.Duration // never if negative
 	asleep   atomic.Bool   // nobody looks until bell is rung
 	bell     chan struct{}
-	debts    []int64 // for each loop: see crowd
+	late     atomic.Bool // processors are contended: see Loop.await
+	debts    []int64     // for each loop: see crowd
 
 	mu      sync.Mutex
 	started bool
@@ -27,6 +28,10 @@ type watchdog struct {
 }
 
 const defaultPatience = time.Millisecond
+
+// lateness is how much later than it wanted the watchdog wakes up when every
+// processor is taken by somebody who computes, and not only rounded up.
+const lateness = 4 * time.Millisecond
 
 func (d *watchdog) init(patience time.Duration) {
 	if patience == 0 {
@@ -96,7 +101,9 @@ func (d *watchdog) run(loops []*Loop) {
 				return
 			}
 		}
+		before := mono.Now()
 		time.Sleep(d.patience / 2)
+		d.late.Store(mono.Now()-before > int64(d.patience/2+lateness))
 	}
 }
 
