@@ -117,7 +117,7 @@ func (n noise) String() string {
 	if n.noisy == 0 {
 		return ""
 	}
-	return fmt.Sprintf("\nNOT QUIET: %d of %d servers were measured on a busy machine", n.noisy, n.all)
+	return fmt.Sprintf("\nNOT QUIET: %d of %d figures are from a busy machine", n.noisy, n.all)
 }
 
 // cpu is server CPU time per request.
@@ -131,12 +131,14 @@ func cpu(r *suite.Results) (*plot.Plot, string, error) {
 			return nil, "", fmt.Errorf("%w: %s", ErrNotMeasured, suite.EchoName(conns, 64, 1, 1))
 		}
 		groups = append(groups, group{suite.Connections(conns), o, func(server string) (float64, bool) {
-			s, noisy, ok := o.Ratio(server, "std", "cpu_us", r.Noise)
-			if ok {
-				marks.add(noisy)
-			}
+			s, _, ok := o.Ratio(server, "std", "cpu_us", r.Noise)
 			return s.Median, ok
 		}})
+		for _, server := range o.Wanted {
+			if _, noisy, ok := o.Ratio(server, "std", "cpu_us", r.Noise); ok {
+				marks.add(noisy)
+			}
+		}
 		if s, _, ok := o.Median("std", "cpu_us", r.Noise); ok {
 			groups[len(groups)-1].label += fmt.Sprintf("\n(std: %.1f µs)", s.Median)
 		}
