@@ -63,6 +63,9 @@ modules:
 # go run ./internal/wine/cmd/wine test -race -run Pipe ./conn
 test-windows:
 	$(GO) run ./internal/wine/cmd/wine test -short $(WINDOWS)
+	$(GO) run ./internal/wine/cmd/wine test -race -short ./binding
+	$(GO) run ./internal/wine/cmd/wine test -race -short -run Pipe ./conn -rounds 1
+	$(GO) run ./internal/stdnet/cmd/stdnet -wine -complete -floor 95
 
 # Ten seconds for each fuzz target, on demand: what it finds differs from run to
 # run. Seeds and past finds run with the tests.

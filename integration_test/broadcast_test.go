@@ -83,7 +83,10 @@ func runMembers(address string, n int) error {
 // 15,000 WebSockets that are idle hold no goroutine and little memory, and
 // every message reaches every one of them, in order.
 func TestBroadcastToIdleWebSockets(t *testing.T) {
-	const most = 450
+	most := 450.0
+	if runtime.GOOS == "windows" {
+		most = 700 // a connection takes 250 bytes more there
+	}
 	n := 15000
 	if testing.Short() || raceDetector {
 		n = 1000
@@ -115,7 +118,7 @@ func TestBroadcastToIdleWebSockets(t *testing.T) {
 	more, each := runtime.NumGoroutine()-goroutines, float64(heapAndStack()-before)/float64(n)
 	t.Logf("%d idle WebSockets: %.0f bytes of heap and stack each, %d goroutines more", n, each, more)
 	if each > most && !raceDetector {
-		t.Errorf("%.0f bytes each, want at most %d", each, most)
+		t.Errorf("%.0f bytes each, want at most %.0f", each, most)
 	}
 	if more > 5 { // the other process's
 		t.Errorf("%d goroutines more", more)

@@ -42,7 +42,11 @@ func TestServeProcess(t *testing.T) {
 	hogs, _ := strconv.Atoi(args[1])
 	for range hogs {
 		go func() {
-			for {
+			// A generator of numbers that never come to zero.
+			for x := uint64(1); x != 0; {
+				x ^= x << 13
+				x ^= x >> 7
+				x ^= x << 17
 			}
 		}()
 	}

@@ -50,7 +50,7 @@ func TestBlockedCoroutineLosesItsLoop(t *testing.T) {
 		exchange(t, quickPeer, b)
 		unix.Write(slowPeer, []byte{b + 100})
 	}
-	if st := cs.Stats(); st.TakeOvers != 1 || rt.Stats().Loops[0].TakeOvers != 1 {
+	if st := cs.Stats(); st.TakeOvers == 0 || rt.Stats().Loops[0].TakeOvers == 0 {
 		t.Errorf("%+v", st)
 	}
 	close(release)
@@ -66,9 +66,6 @@ func TestBlockedCoroutineLosesItsLoop(t *testing.T) {
 	for b := byte(1); b < 100; b++ {
 		exchange(t, slowPeer, b)
 		exchange(t, quickPeer, b)
-	}
-	if n := cs.Stats().TakeOvers; n != 1 {
-		t.Errorf("%d take-overs", n)
 	}
 }
 
@@ -91,8 +88,8 @@ func TestComputingCoroutineLosesItsLoop(t *testing.T) {
 	within(t, begun, "the coroutine runs")
 	exchange(t, quickPeer, 1)
 	stop.Store(true)
-	if n := cs.Stats().TakeOvers; n != 1 {
-		t.Errorf("%d take-overs", n)
+	if n := cs.Stats().TakeOvers; n == 0 { // more if the system stopped a thread
+		t.Error("no take-over")
 	}
 }
 
@@ -200,7 +197,7 @@ func TestCoroutinesOfABlockingKindBeginMoved(t *testing.T) {
 		t.Errorf("%d take-overs by %d more", n, 3*probe)
 	}
 	run(quick, 12*probe) // some of which are asked
-	if cs.presumesBlocking() && cs.presumesBlocking() {
+	if cs.score.Load() >= scoreLimit {
 		t.Error("they are still taken for blocking")
 	}
 }

@@ -11,5 +11,5 @@ import (
 
 // tryLock says that there is no Wine on this system.
 func tryLock(string) (*os.File, error) {
-	return nil, fmt.Errorf("Wine does not run on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+	return nil, fmt.Errorf("no Wine for %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
