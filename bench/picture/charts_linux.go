@@ -77,8 +77,8 @@ func bars(p *plot.Plot, groups []group, format string, floor float64) error {
 	p.X.Tick.LineStyle.Width = 0
 	// The legend is at the right, its text after its colours: readers have other
 	// fonts than the one that this is laid out with.
-	p.X.Min, p.X.Max = -.3, at*1.2
-	p.Legend.Left, p.Legend.XOffs = true, width-6*vg.Centimeter
+	p.X.Min, p.X.Max = -.3, at*1.3
+	p.Legend.Left, p.Legend.XOffs = true, legendAt
 	p.Y.Min, p.Y.Max = floor, highest*1.12
 	if floor > 0 {
 		p.Y.Max = highest * 2
@@ -94,7 +94,7 @@ func addLabels(p *plot.Plot, labels plotter.XYLabels) error {
 	for i := range drawn.TextStyle {
 		s := &drawn.TextStyle[i]
 		s.Color = ink
-		s.Font.Variant, s.Font.Size = "Sans", vg.Points(6.5)
+		s.Font.Variant, s.Font.Size = "Sans", vg.Points(5.8)
 		s.XAlign, s.YAlign = text.XCenter, text.YBottom
 	}
 	drawn.Offset.Y = vg.Points(2)
@@ -117,7 +117,7 @@ func (n noise) String() string {
 	if n.noisy == 0 {
 		return ""
 	}
-	return fmt.Sprintf("\nNOT QUIET: %d of %d servers were measured on a busy machine", n.noisy, n.all)
+	return fmt.Sprintf("\nNOT QUIET: %d of %d figures are from a busy machine", n.noisy, n.all)
 }
 
 // cpu is server CPU time per request.
@@ -131,12 +131,14 @@ func cpu(r *suite.Results) (*plot.Plot, string, error) {
 			return nil, "", fmt.Errorf("%w: %s", ErrNotMeasured, suite.EchoName(conns, 64, 1, 1))
 		}
 		groups = append(groups, group{suite.Connections(conns), o, func(server string) (float64, bool) {
-			s, noisy, ok := o.Ratio(server, "std", "cpu_us", r.Noise)
-			if ok {
-				marks.add(noisy)
-			}
+			s, _, ok := o.Ratio(server, "std", "cpu_us", r.Noise)
 			return s.Median, ok
 		}})
+		for _, server := range o.Wanted {
+			if _, noisy, ok := o.Ratio(server, "std", "cpu_us", r.Noise); ok {
+				marks.add(noisy)
+			}
+		}
 		if s, _, ok := o.Median("std", "cpu_us", r.Noise); ok {
 			groups[len(groups)-1].label += fmt.Sprintf("\n(std: %.1f µs)", s.Median)
 		}
@@ -237,7 +239,7 @@ func tail(r *suite.Results) (*plot.Plot, string, error) {
 	p.X.Tick.Marker = plot.ConstantTicks(ticks)
 	p.Y.Scale = plot.LogScale{}
 	p.Y.Tick.Marker = plot.LogTicks{Prec: -1}
-	p.X.Max = float64(len(quantiles)) - .3
-	p.Legend.Left = true
+	p.X.Max = float64(len(quantiles)) + .1
+	p.Legend.Left, p.Legend.XOffs = true, legendAt
 	return p, "Latency quantiles at a fixed rate, beside idle connections, of each server", nil
 }

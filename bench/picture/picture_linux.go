@@ -57,6 +57,8 @@ func WriteAll(results *suite.Results, dir string) (files []string, err error) {
 const (
 	width  = 22 * vg.Centimeter
 	height = 11 * vg.Centimeter
+	// legendAt is how far right of the axis legends are.
+	legendAt = width - 6.2*vg.Centimeter
 )
 
 // ink is a colour that nothing else has. In the file it becomes the colour of

@@ -4,6 +4,7 @@ package suite
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/moor-net/moor/bench/server"
@@ -135,7 +136,7 @@ func complete(c Case, plan Plan) Case {
 		c.Base = "std"
 	}
 	if c.Rounds == 0 {
-		c.Rounds = choose(plan, 3, 7)
+		c.Rounds = choose(plan, 3, 5)
 	}
 	if c.Duration == 0 {
 		c.Duration = choose(plan, 300*time.Millisecond, time.Second)
@@ -171,7 +172,7 @@ func (c Case) candidates(only []string) ([]server.Server, error) {
 	}
 	var all []server.Server
 	for _, name := range names {
-		if len(only) > 0 && !contains(only, name) {
+		if len(only) > 0 && !slices.Contains(only, name) {
 			continue
 		}
 		s, err := server.Lookup(name)
@@ -183,15 +184,6 @@ func (c Case) candidates(only []string) ([]server.Server, error) {
 		}
 	}
 	return all, nil
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // cores is how a case's name says where it ran.
