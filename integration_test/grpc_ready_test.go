@@ -146,7 +146,7 @@ func TestIdleGRPCConnectionsHaveNoReadBuffers(t *testing.T) {
 	const buffer = 32 << 10 // gRPC's default
 	measure := func(wrap func(net.Listener) net.Listener) float64 {
 		s := newStack(t)
-		srv, address, _ := serveGRPCOn(t, wrap(s.listen(t)), grpc.SharedWriteBuffer(true))
+		srv, address, _ := serveGRPCOn(t, wrap(s.listen(t)))
 		idleGRPC(t, address, 20)
 		before := heap()
 		conns := idleGRPC(t, address, n)
