@@ -135,15 +135,11 @@ func TestDrainClosesParkedConnections(t *testing.T) {
 		if parking {
 			s.until("parked connections", func(now sample) bool { return now.Parked >= 100 })
 		}
-		began := time.Now()
 		s.interrupts <- os.Interrupt
 		s.expectLine(`(draining 10[0-9] connections), `)
-		s.expectLine(`(drained in) `)
+		s.expectLine(`(drained in) `) // and not: not drained within
 		if status := s.wait(); status != 0 || s.stderr.Len() != 0 {
 			t.Errorf("status %d, stderr %q", status, &s.stderr)
-		}
-		if took := time.Since(began); took > drainTimeout/2 {
-			t.Errorf("it took %v", took)
 		}
 	})
 }
