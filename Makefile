@@ -3,7 +3,7 @@
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SYSTEMS     := linux windows darwin freebsd
-CHECKED     := linux darwin freebsd
+CHECKED     := $(SYSTEMS)
 WINDOWS     := ./netpoll ./binding ./registration ./runtime/... ./conn ./listener ./http_example ./internal/fdmutex ./internal/mono ./internal/netfd \
 	./internal/readyq ./internal/slots ./internal/sockerr ./internal/wheel
 MODULES     := . $(patsubst ./%,%,$(shell sed -n "s/^\t\(\.\/.*\)/\1/p" go.work))
