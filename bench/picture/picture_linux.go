@@ -66,7 +66,7 @@ const (
 var ink = color.RGBA{1, 2, 3, 255}
 
 // faint is what lines have that only guide the eye: visible on both grounds.
-var faint = color.RGBA{128, 128, 128, 90}
+var faint = color.RGBA{45, 45, 45, 90} // premultiplied, as color.RGBA is
 
 const (
 	inkText = "#010203"
