@@ -122,3 +122,32 @@ func TestCloseOnTheLoopAtAnyTime(t *testing.T) {
 		b.Close()
 	}
 }
+
+// Whoever was announced as a side's waiter may be run, and close the FD, before
+// the one who has announced it comes to arm its deadline: the entry of a closed
+// FD then stayed in the wheel until that time, and a Poll that has to be told
+// was told of a registration that had ended. Here the closing always comes in
+// between.
+func TestNothingIsArmedForAClosedFD(t *testing.T) {
+	rt := start(t, 1)
+	a, _ := pair(t, rt)
+	a.SetReadDeadline(time.Now().Add(time.Hour))
+	ran := false
+	n := &Notice{F: func(error) { ran = true }}
+	a.r.take() // else the Notice would ask the system first
+	if err := a.NotifyRead(n); err != nil {
+		t.Fatal(err)
+	}
+	if n := rt.Loop(0).wheelLen(); n != 1 {
+		t.Fatalf("%d entries in the wheel for a deadline that is waited for", n)
+	}
+	onLoop(t, a, func() { a.Close() })
+	onLoop(t, a, func() {}) // the Notice was told before it
+	if !ran {
+		t.Error("the Notice was not told")
+	}
+	a.watched(&a.r)
+	if n := rt.Loop(0).wheelLen(); n != 0 {
+		t.Errorf("%d entries in the wheel for a closed FD", n)
+	}
+}

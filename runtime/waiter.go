@@ -42,11 +42,21 @@ func (fd *FD) wait(s *side) error {
 }
 
 // watched arranges for whatever is to end a wait on s that was just announced.
+// A job may have been run by now, and its FD closed: the reference keeps the
+// registration from ending meanwhile, and what is armed from staying behind.
 func (fd *FD) watched(s *side) {
+	at := s.deadline.Load()
+	if at == 0 && !netpoll.NeedsRearm {
+		return
+	}
+	if !fd.mu.Ref() {
+		return // Close wakes who waits
+	}
 	fd.rearm(s)
-	if at := s.deadline.Load(); at != 0 {
+	if at != 0 {
 		fd.arm(s, at)
 	}
+	fd.unref()
 }
 
 // rearm tells a Poll that does not see by itself that an operation on s would
