@@ -337,12 +337,3 @@ func TestDialSucceedsOnlyWhenConnected(t *testing.T) {
 	close(stop)
 	wg.Wait()
 }
-
-func countDescriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
-}
