@@ -59,12 +59,21 @@ func TestPingPong(t *testing.T) {
 
 // Sleepers survive garbage collections, which move their stacks.
 func TestManySleepThroughCollections(t *testing.T) {
-	const n = 1000
+	const n, depth = 1000, 50
 	ps := make([]*Parker, n)
 	var wg sync.WaitGroup
 	for i := range ps {
 		ps[i] = new(Parker)
-		wg.Go(func() { deep(50, ps[i]) })
+		wg.Go(func() {
+			if sum := deep(depth, ps[i]); sum != depth {
+				t.Errorf("%d frames on a stack of %d", sum, depth)
+			}
+		})
+	}
+	for _, p := range ps {
+		for atomic.LoadUintptr(&p.g) == empty {
+			runtime.Gosched()
+		}
 	}
 	for i, p := range ps {
 		if i%100 == 0 {
