@@ -99,21 +99,16 @@ func TestBroadcastToIdleWebSockets(t *testing.T) {
 	}
 	sizes := []int{1, 121, 122, 4000, 70_000, 0}
 	warm := members{startPeers(t, "members", ln.Addr().String(), 50)}
+	waitForMembers(t, r, 50)
 	for i, size := range sizes {
 		warm.say(t, i, size)
 	}
 	warm.end()
-	for until := time.Now().Add(20 * time.Second); r.size() > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatal("members that have gone are still there")
-		}
-	}
+	waitForMembers(t, r, 0)
 	rest(t)
 	goroutines, before := runtime.NumGoroutine(), heapAndStack()
 	m := members{startPeers(t, "members", ln.Addr().String(), n)}
-	if got := r.size(); got != n {
-		t.Errorf("%d members, want %d", got, n)
-	}
+	waitForMembers(t, r, n)
 	rest(t)
 	more, each := runtime.NumGoroutine()-goroutines, float64(heapAndStack()-before)/float64(n)
 	t.Logf("%d idle WebSockets: %.0f bytes of heap and stack each, %d goroutines more", n, each, more)
@@ -133,6 +128,18 @@ func TestBroadcastToIdleWebSockets(t *testing.T) {
 	}
 	if got := r.size(); got != 0 {
 		t.Errorf("%d members are left", got)
+	}
+}
+
+// waitForMembers waits until the room has n members. A client knows that it was
+// upgraded before the room has taken it in, and that it has gone before the
+// room has noticed.
+func waitForMembers(t *testing.T, r *room, n int) {
+	t.Helper()
+	for until := time.Now().Add(20 * time.Second); r.size() != n; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%d members after 20 s, want %d", r.size(), n)
+		}
 	}
 }
 
