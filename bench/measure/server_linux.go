@@ -32,11 +32,12 @@ type ServerSpec struct {
 	// what the process is pinned to, such as "0"; empty for no pinning.
 	Procs int
 	CPUs  string
-	// Buf, Grace, IdleTimeout and Hogs: see the flags of bench server.
+	// Buf, Grace, IdleTimeout, Hogs and Free: see the flags of bench server.
 	Buf         int
 	Grace       time.Duration
 	IdleTimeout time.Duration
 	Hogs        int
+	Free        time.Duration
 	// Address to listen on; a free port of 127.0.0.1 if empty.
 	Address string
 }
@@ -69,6 +70,7 @@ func (b Bench) StartServer(ctx context.Context, spec ServerSpec) (*Server, error
 		"-grace", spec.Grace.String(),
 		"-idletimeout", spec.IdleTimeout.String(),
 		"-hogs", strconv.Itoa(spec.Hogs),
+		"-free", spec.Free.String(),
 		"-cpus", spec.CPUs)
 	if err != nil {
 		return nil, err
@@ -167,7 +169,7 @@ type Memory struct {
 // others there is the kernel's figure alone.
 func (s *Server) Memory() (m Memory, err error) {
 	if !s.foreign {
-		if _, err := fmt.Fprintln(s.stdin, "memory"); err != nil {
+		if _, err := fmt.Fprintln(s.stdin, server.AskMemory); err != nil {
 			return m, err
 		}
 		text, err := s.line()
@@ -180,6 +182,19 @@ func (s *Server) Memory() (m Memory, err error) {
 	}
 	m.RSS, err = resident(s.PID())
 	return m, err
+}
+
+// Goroutines asks a server of this program for their number, which takes it no
+// collection.
+func (s *Server) Goroutines() (int, error) {
+	if _, err := fmt.Fprintln(s.stdin, "goroutines"); err != nil {
+		return 0, err
+	}
+	text, err := s.line()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
 }
 
 // resident reads VmRSS of proc_pid_status(5).

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type options struct {
 	config   Config
 	cpus     string
 	hogs     int
+	free     time.Duration
 	profile  string
 }
 
@@ -41,6 +43,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.DurationVar(&o.config.IdleTimeout, "idletimeout", 0, "`time` after which HTTP servers close idle connections, 0 for never")
 	flags.StringVar(&o.cpus, "cpus", "", "`CPUs` to pin the process to, such as 0 or 0,1; empty for no pinning")
 	flags.IntVar(&o.hogs, "hogs", 0, "`number` of goroutines that compute all the time beside the server")
+	flags.DurationVar(&o.free, "free", 0, "`time` after which the server collects and gives free memory back, over and over; 0 for never")
 	flags.StringVar(&o.profile, "cpuprofile", "", "`file` to write a CPU profile of the whole run to")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -63,10 +66,13 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	return o, nil
 }
 
+// AskMemory is the line that asks a server for its memory.
+const AskMemory = "memory"
+
 // Main runs one server as a process: it prints the server's address as one
 // line on stdout and ends when stdin does, so that no server outlives whoever
-// started it. To every line on stdin it answers with a line of JSON, a
-// [Memory].
+// started it. To a line [AskMemory] on stdin it answers with a line of JSON, a
+// [Memory]; to any other with the number of goroutines.
 func Main(args []string, stdin io.Reader, stdout, _ io.Writer) (err error) {
 	o, err := parse(args, stdout)
 	if err != nil {
@@ -107,6 +113,9 @@ func Main(args []string, stdin io.Reader, stdout, _ io.Writer) (err error) {
 	if _, err := fmt.Fprintln(stdout, bound); err != nil {
 		return err
 	}
+	if o.free > 0 {
+		go freeRegularly(o.free)
+	}
 	for range o.hogs {
 		go compute()
 	}
@@ -126,6 +135,12 @@ var spun atomic.Uint64
 func answer(stdin io.Reader, stdout io.Writer) error {
 	lines := bufio.NewScanner(stdin)
 	for lines.Scan() {
+		if lines.Text() != AskMemory {
+			if _, err := fmt.Fprintln(stdout, runtime.NumGoroutine()); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := json.NewEncoder(stdout).Encode(takeMemory()); err != nil {
 			return err
 		}
