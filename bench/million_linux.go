@@ -8,16 +8,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/moor-net/moor/bench/guest"
+	"github.com/moor-net/moor/bench/suite"
 )
 
 // million holds a million connections where the machine allows a process
@@ -125,6 +128,35 @@ func million(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 // a timer's interrupt fails at random where the emulator has to wait for a CPU.
 const quick = "console=ttyS0 quiet panic=-1 tsc=reliable clocksource=tsc highres=off mitigations=off init_on_alloc=0" +
 	" hardened_usercopy=off cgroup_disable=memory apparmor=0 audit=0 no_timer_check"
+
+// millionFile is where the figures are that the report of all bars takes.
+const millionFile = "docs/million.json"
+
+// millionLines are the bars of a file of this command's figures. What is not
+// there, or is of less than a million, has not been measured.
+func millionLines(file string) ([]suite.Line, error) {
+	var report guest.Report
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &report)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	measured := slices.ContainsFunc(report.Rows, func(r guest.Row) bool { return r.Server == "park" && r.Asked >= 1_000_000 })
+	var lines []suite.Line
+	for _, bar := range report.Bars() {
+		line := suite.Line{Verdict: suite.NotMeasured, Value: "–", Bar: bar.Text}
+		if measured {
+			line.Value, line.Verdict = bar.Value, suite.NotMet
+			if bar.Met {
+				line.Verdict = suite.Met
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
 
 // boot runs the guest, passes on what it says, and returns the last report that
 // it gave, together with an error if it did not end by itself.

@@ -68,13 +68,13 @@ func TestBarsOfAMillion(t *testing.T) {
 		missed int
 		want   string
 	}{
-		{func(*Row) {}, 0, "met: 1000000 idle HTTP connections"},
-		{func(r *Row) { r.Idle.RSS = 510_000_000 }, 1, "not met: the server has 510 MB"},
-		{func(r *Row) { r.Idle.Heap = 499_500_000 }, 1, "not met: they take 500 MB"},
-		{func(r *Row) { r.Idle.Goroutines = 1000 }, 1, "not met: it has 1000 goroutines"},
+		{func(*Row) {}, 0, "met: 1000000 parked HTTP connections"},
+		{func(r *Row) { r.Idle.RSS = 510_000_000 }, 1, "not met: 510 MB of resident"},
+		{func(r *Row) { r.Idle.Heap = 499_500_000 }, 1, "not met: 500 MB of heap"},
+		{func(r *Row) { r.Idle.Goroutines = 1000 }, 1, "not met: 1000 goroutines"},
 		{func(r *Row) { r.Failed = "no more ports" }, 4, "no more ports"},
 		{func(r *Row) { r.Conns = 999_999 }, 4, "over at 999999 of 1000000"},
-		{func(r *Row) { r.Server = "std" }, 4, "not met: 0 idle"},
+		{func(r *Row) { r.Server = "std" }, 4, "not met: 0 parked"},
 	} {
 		changed := row
 		test.change(&changed)

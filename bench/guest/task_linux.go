@@ -169,18 +169,20 @@ func (r *Report) Write(w io.Writer) error {
 	return nil
 }
 
-// A Bar is what the parked server has to reach, and whether it does.
+// A Bar is what the parked server has to reach, what it came to, and whether it
+// is met.
 type Bar struct {
-	Met  bool
-	Text string
+	Met         bool
+	Value, Text string
 }
 
-// String says so in one line.
+// String is the bar in one line.
 func (b Bar) String() string {
-	if b.Met {
-		return "met: " + b.Text
+	verdict := "met"
+	if !b.Met {
+		verdict = "not met"
 	}
-	return "not met: " + b.Text
+	return fmt.Sprintf("%s: %s %s", verdict, b.Value, b.Text)
 }
 
 // Bars compares the parked server with what it is to reach. All are not met if
@@ -195,11 +197,16 @@ func (r *Report) Bars() []Bar {
 	limit := uint64(userLimit) * uint64(row.Asked) / 1_000_000
 	all := row.Asked > 0 && row.Conns == row.Asked && row.Failed == ""
 	used := row.Idle.Heap + row.Idle.Stack
+	asked := row.Asked
+	if asked == 0 {
+		asked, limit = 1_000_000, userLimit
+	}
+	kept := fmt.Sprintf(" of a server with %d parked HTTP connections: at most ", asked)
 	return []Bar{
-		{all, fmt.Sprintf("%d idle HTTP connections are parked, of %d, and a sample of %d is answered", row.Conns, max(row.Asked, 1_000_000), row.Sample)},
-		{all && used <= limit, fmt.Sprintf("they take %.0f MB of heap and stacks, at most %.0f", mb(used), mb(limit))},
-		{all && row.Idle.RSS <= limit, fmt.Sprintf("the server has %.0f MB of resident memory, at most %.0f", mb(row.Idle.RSS), mb(limit))},
-		{all && row.Idle.Goroutines <= goroutineLimit, fmt.Sprintf("it has %d goroutines, at most %d", row.Idle.Goroutines, goroutineLimit)},
+		{all, fmt.Sprint(row.Conns), fmt.Sprintf("parked HTTP connections, of which a sample answers afterwards: at least %d", asked)},
+		{all && used <= limit, fmt.Sprintf("%.0f", mb(used)), fmt.Sprintf("MB of heap and stacks%s%.0f", kept, mb(limit))},
+		{all && row.Idle.RSS <= limit, fmt.Sprintf("%.0f", mb(row.Idle.RSS)), fmt.Sprintf("MB of resident memory%s%.0f", kept, mb(limit))},
+		{all && row.Idle.Goroutines <= goroutineLimit, fmt.Sprint(row.Idle.Goroutines), fmt.Sprintf("goroutines%s%d", kept, goroutineLimit)},
 	}
 }
 
