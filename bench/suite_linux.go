@@ -55,10 +55,7 @@ func measureNamed(name string, args []string, stdout, stderr io.Writer) error {
 	}
 	cases := suite.Cases(name, o.plan)
 	if o.list {
-		for _, c := range cases {
-			fmt.Fprintf(stdout, "%s: %s\n", c.Measurement, c.Name)
-		}
-		return nil
+		return o.run.Expect(stdout, cases)
 	}
 	results := new(suite.Results)
 	save := func() error { return nil }
@@ -122,7 +119,7 @@ func parseOptions(name string, args []string, stdout io.Writer) (o options, err 
 	flags.IntVar(&o.plan.Idle, "idle", 0, "idle: `number` of connections of a process; 0 for the plan's")
 	flags.IntVar(&o.plan.Processes, "processes", 1, "idle: `number` of server processes, with a client process each")
 	noise := flags.Float64("noise", 10, "`per cent` of one CPU that may go to others in a quiet turn; others are left out of the figures")
-	flags.BoolVar(&o.list, "list", false, "only list the cases")
+	flags.BoolVar(&o.list, "list", false, "only list the cases, with the time that they take")
 	flags.BoolVar(&o.check, "check", false, "exit with status 1 unless all bars are met")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

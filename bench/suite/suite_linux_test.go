@@ -130,6 +130,24 @@ func everyBarIsMeasured(t *testing.T, plan Plan) {
 	}
 }
 
+// As promised by the flags' descriptions.
+func TestRunsTakeNoLongerThanIsSaid(t *testing.T) {
+	for full, limit := range map[bool]time.Duration{false: 10 * time.Minute, true: time.Hour} {
+		var sum time.Duration
+		for _, c := range Cases("", Plan{Full: full, Processes: 1}) {
+			servers, err := c.candidates(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += c.Expected(len(servers))
+		}
+		if sum > limit {
+			t.Errorf("full %v: %v, at most %v", full, sum, limit)
+		}
+		t.Logf("full %v: %v", full, sum)
+	}
+}
+
 func TestNamesAreUniqueAndFiguresKnown(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		seen := map[string]bool{}
