@@ -90,7 +90,7 @@ func TestHelpExplainsEveryFlag(t *testing.T) {
 		"-h":        {"echo", "idle", "report", "servers", "-quick", "-full", "-out"},
 		"echo -h":   {"-servers", "-server", "-conns", "-sizes", "-depths", "-rounds", "-duration", "-cores", "-noise", "-list"},
 		"report -h": {"-in", "-check"},
-		"server -h": {"-impl", "-protocol", "-addr", "-procs", "-buf", "-cpus", "-grace", "-hogs", "-free", "-cpuprofile"},
+		"server -h": {"-impl", "-protocol", "-addr", "-procs", "-buf", "-cpus", "-grace", "-keepalive", "-hogs", "-free", "-cpuprofile"},
 		"client -h": {"-addr", "-pid", "-protocol", "-conns", "-background", "-depth", "-size", "-rate", "-burst", "-churn", "-crowd", "-opening", "-warmup", "-duration", "-requests", "-cpus"},
 	} {
 		status, stdout, stderr := bench(strings.Fields(line)...)

@@ -32,9 +32,10 @@ type ServerSpec struct {
 	// what the process is pinned to, such as "0"; empty for no pinning.
 	Procs int
 	CPUs  string
-	// Buf, Grace, IdleTimeout, Hogs and Free: see the flags of bench server.
+	// Buf, Grace, KeepAlive, IdleTimeout, Hogs and Free: see the flags of bench server.
 	Buf         int
 	Grace       time.Duration
+	KeepAlive   time.Duration
 	IdleTimeout time.Duration
 	Hogs        int
 	Free        time.Duration
@@ -68,6 +69,7 @@ func (b Bench) StartServer(ctx context.Context, spec ServerSpec) (*Server, error
 		"-procs", strconv.Itoa(spec.Procs),
 		"-buf", strconv.Itoa(spec.Buf),
 		"-grace", spec.Grace.String(),
+		"-keepalive", spec.KeepAlive.String(),
 		"-idletimeout", spec.IdleTimeout.String(),
 		"-hogs", strconv.Itoa(spec.Hogs),
 		"-free", spec.Free.String(),

@@ -41,6 +41,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.IntVar(&o.config.Buf, "buf", 4096, "size of a connection's read buffer in `bytes`")
 	flags.DurationVar(&o.config.Grace, "grace", 5*time.Second, "`time` a connection is idle before it is parked, by servers that do")
 	flags.DurationVar(&o.config.IdleTimeout, "idletimeout", 0, "`time` after which HTTP servers close idle connections, 0 for never")
+	flags.DurationVar(&o.config.KeepAlive, "keepalive", 0, "`time` between TCP's keep-alive probes, of servers that use this library's or package net's listener; 0 for Go's 15 s, negative for none")
 	flags.StringVar(&o.cpus, "cpus", "", "`CPUs` to pin the process to, such as 0 or 0,1; empty for no pinning")
 	flags.IntVar(&o.hogs, "hogs", 0, "`number` of goroutines that compute all the time beside the server")
 	flags.DurationVar(&o.free, "free", 0, "`time` after which the server collects and gives free memory back, over and over; 0 for never")
