@@ -97,7 +97,7 @@ func TestBarsOfAMillion(t *testing.T) {
 
 func TestProgressIsReadFromTheKernel(t *testing.T) {
 	s, err := look(os.Getpid())
-	if err != nil || s.user <= 0 || s.kernel <= 0 || s.free <= 0 {
+	if err != nil || s.user <= 0 || s.kernel <= 0 || s.free <= 0 || s.rss <= 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if text := s.since(state{}); !strings.Contains(text, "connections") {

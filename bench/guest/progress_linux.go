@@ -19,6 +19,7 @@ type state struct {
 	at     time.Time
 	conns  int // established, both ends counted as one
 	free   int64
+	rss    int64         // the server's
 	user   time.Duration // of all processes
 	kernel time.Duration // theirs, and interrupts
 	server [2]time.Duration
@@ -46,7 +47,7 @@ func watch(ctx context.Context, w io.Writer, pid int, every time.Duration) {
 
 func look(pid int) (s state, err error) {
 	s.at = time.Now()
-	var failed [4]error
+	var failed [5]error
 	s.conns, failed[0] = field("/proc/net/sockstat", "TCP: inuse ")
 	s.conns /= 2
 	s.free, failed[1] = available("MemAvailable")
@@ -61,6 +62,8 @@ func look(pid int) (s state, err error) {
 	if failed[3] = err; err == nil && len(columns) > 12 {
 		s.server = [2]time.Duration{time.Duration(columns[11]) * tick, time.Duration(columns[12]) * tick}
 	}
+	kib, err := field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")
+	s.rss, failed[4] = int64(kib)<<10, err
 	return s, errors.Join(failed[:]...)
 }
 
@@ -68,9 +71,9 @@ func look(pid int) (s state, err error) {
 func (s state) since(last state) string {
 	wall := s.at.Sub(last.at)
 	share := func(now, before time.Duration) float64 { return 100 * float64(now-before) / float64(wall) }
-	return fmt.Sprintf("%d connections, %.0f a second; user %.0f %%, kernel %.0f %% of one CPU, of these the server %.0f and %.0f; %d MB free",
+	return fmt.Sprintf("%d connections, %.0f a second; user %.0f %%, kernel %.0f %% of one CPU, of these the server %.0f and %.0f; it has %d MB, %d MB are free",
 		s.conns, float64(s.conns-last.conns)/wall.Seconds(), share(s.user, last.user), share(s.kernel, last.kernel),
-		share(s.server[0], last.server[0]), share(s.server[1], last.server[1]), s.free/1e6)
+		share(s.server[0], last.server[0]), share(s.server[1], last.server[1]), s.rss/1e6, s.free/1e6)
 }
 
 // field is the number that follows prefix.
