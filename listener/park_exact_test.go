@@ -161,7 +161,7 @@ func runScript(addr string, how client, pieces script, pause pause) ([]byte, err
 		return nil, err
 	}
 	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(20 * time.Second))
+	raw.SetDeadline(time.Now().Add(time.Minute))
 	c := raw.(interface {
 		net.Conn
 		CloseWrite() error
