@@ -67,7 +67,7 @@ const text = "document.getElementById('%s').textContent"
 // the figures to follow.
 func tryPage(b *browser, url, listener string, parks bool) {
 	b.t.Helper()
-	b.call("Page.navigate", map[string]any{"url": url}, nil)
+	b.navigate(url)
 	b.await("document.getElementById('state')?.dataset.state === 'live'")
 	var headline, uptime string
 	b.eval(fmt.Sprintf(text, "listener"), &headline)
