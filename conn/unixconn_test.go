@@ -53,6 +53,7 @@ func unixPair(t testing.TB, s stack, network string) (dialled, accepted unixConn
 }
 
 func TestNettestUnix(t *testing.T) {
+	t.Parallel()
 	for range *rounds {
 		nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 			dir := directory(t)

@@ -40,6 +40,7 @@ func TestHTTPExamplePage(t *testing.T) {
 		{name: "std", arg: "-std", listener: "the standard library’s listener"},
 	} {
 		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
 			line := start(t, "serving", path, "-addr", "127.0.0.1:0", mode.arg)
 			_, rest, _ := strings.Cut(line, "serving ")
 			url, _, _ := strings.Cut(rest, " ")
