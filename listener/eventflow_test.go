@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/moor-net/moor/internal/sockerr"
 	"github.com/moor-net/moor/listener"
 )
 
@@ -287,9 +286,6 @@ func TestResetAndEndAreTold(t *testing.T) {
 	c.Close()
 	var op *net.OpError
 	err := await(t, ends, "OnClose")
-	if sockerr.ResetReadsAsEnd && err == io.EOF {
-		return
-	}
 	if !errors.As(err, &op) || op.Op != "read" || op.Addr == nil {
 		t.Errorf("cause of a reset %#v", err)
 	}

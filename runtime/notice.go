@@ -16,7 +16,8 @@ type Notice struct {
 	// F is called with nil when there is data, the end of the stream, an
 	// error to read, or a connection to accept; with net.ErrClosed once the
 	// FD is closed; with os.ErrDeadlineExceeded when the read deadline has
-	// passed. It must not block: all other FDs of the loop wait for it.
+	// passed; and with what the system said if it can't be made to tell. It
+	// must not block: all other FDs of the loop wait for it.
 	F func(error)
 
 	state  atomic.Uint32
@@ -40,8 +41,8 @@ var ErrBusy = errors.New("runtime: a read is in progress")
 // with nil while a read would block, and it is called soon if it would not.
 // Until then n counts as a read in progress, for which other reads wait; when
 // F runs they may have been first. It returns ErrBusy instead of waiting
-// itself, net.ErrClosed, or os.ErrDeadlineExceeded if the deadline has passed;
-// F is not called then. F is not called before NotifyRead returns unless that
+// itself, net.ErrClosed, os.ErrDeadlineExceeded if the deadline has passed, or
+// what the system said if it can't be made to tell; F is not called then. F is not called before NotifyRead returns unless that
 // runs on another goroutine than the loop's.
 func (fd *FD) NotifyRead(n *Notice) error {
 	switch locked, open := fd.mu.TryLock(fdmutex.Read); {
@@ -50,7 +51,10 @@ func (fd *FD) NotifyRead(n *Notice) error {
 	case !locked:
 		return ErrBusy
 	}
-	n.fd, n.job.to = fd, n
+	n.fd = fd
+	if n.job.to == nil {
+		n.job.to = n // for good: see foresee
+	}
 	n.state.Store(armed)
 	due, err := n.settle()
 	switch {
@@ -96,6 +100,7 @@ func (fd *FD) CancelRead(n *Notice) bool {
 // more: what F refers to may be the very object whose loss is to close the FD.
 func (n *Notice) settle() (due bool, err error) {
 	fd, s := n.fd, &n.fd.r
+	var refused error
 	for {
 		if n.state.Load() == canceled {
 			s.who.Store(nil)
@@ -115,6 +120,10 @@ func (n *Notice) settle() (due bool, err error) {
 			}
 			continue
 		}
+		if refused != nil {
+			s.who.Store(nil)
+			return true, refused
+		}
 		if !s.announce(&n.job) {
 			continue
 		}
@@ -123,7 +132,9 @@ func (n *Notice) settle() (due bool, err error) {
 			continue
 		}
 		// If n is run at this moment the entry in the wheel serves the next.
-		fd.watched(s)
+		if refused = fd.watched(s); refused != nil && s.withdraw() {
+			continue
+		}
 		return false, nil
 	}
 }
