@@ -25,12 +25,17 @@ func (fd *FD) SetReadDeadline(t time.Time) error { return fd.setDeadline(t, &fd.
 func (fd *FD) SetWriteDeadline(t time.Time) error { return fd.setDeadline(t, nil, &fd.w) }
 
 func (fd *FD) setDeadline(t time.Time, r, w *side) error {
-	if err := fd.ref(); err != nil {
-		return err
-	}
 	var at int64
 	if !t.IsZero() {
 		at = mono.At(t)
+	}
+	// Most of what net/http sets is none, over and over. Whoever has set it to
+	// the same moment before has told those who wait.
+	if (r == nil || r.deadline.Load() == at) && (w == nil || w.deadline.Load() == at) && !fd.mu.Closed() {
+		return nil
+	}
+	if err := fd.ref(); err != nil {
+		return err
 	}
 	if r != nil {
 		fd.setSide(r, at)
