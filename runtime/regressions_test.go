@@ -45,7 +45,7 @@ func TestCloseOnTheLoopDoesNotWaitForANotice(t *testing.T) {
 				a, b := pair(t, start(t, 1))
 				sysfd := a.Sysfd()
 				answer := make(chan error, 2)
-				n := &Notice{F: func(err error) { answer <- err }}
+				n := &Notice{To: RecipientFunc(func(err error) { answer <- err })}
 				set, canceled := true, false
 				onLoop(t, a, func() {
 					if name == "whose deadline is past" {
@@ -89,7 +89,7 @@ func TestCloseOnTheLoopAtAnyTime(t *testing.T) {
 		a, b := pair(t, rt)
 		var answers, expected atomic.Int32
 		var all sync.WaitGroup
-		n := &Notice{F: func(error) { answers.Add(1) }}
+		n := &Notice{To: RecipientFunc(func(error) { answers.Add(1) })}
 		act := func(f func()) {
 			pause := time.Duration(rand.IntN(30)) * time.Microsecond
 			all.Go(func() {
@@ -133,7 +133,7 @@ func TestNothingIsArmedForAClosedFD(t *testing.T) {
 	a, _ := pair(t, rt)
 	a.SetReadDeadline(time.Now().Add(time.Hour))
 	ran := false
-	n := &Notice{F: func(error) { ran = true }}
+	n := &Notice{To: RecipientFunc(func(error) { ran = true })}
 	a.r.take() // else the Notice would ask the system first
 	if err := a.NotifyRead(n); err != nil {
 		t.Fatal(err)
