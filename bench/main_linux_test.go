@@ -118,7 +118,7 @@ func TestResultsAreKeptAndResumed(t *testing.T) {
 	needTwoCPUs(t)
 	file := filepath.Join(t.TempDir(), "results.json")
 	args := []string{"echo", "-servers", "std,moor", "-conns", "1,5", "-sizes", "100", "-depths", "2", "-rounds", "2",
-		"-duration", "200ms", "-cores", "1", "-out", file}
+		"-duration", "50ms", "-cores", "1", "-out", file}
 	status, stdout, stderr := bench(args...)
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, stderr)

@@ -69,7 +69,7 @@ func config(addr netip.AddrPort) Config {
 		Depth:     1,
 		Size:      64,
 		Warmup:    20 * time.Millisecond,
-		Duration:  200 * time.Millisecond,
+		Duration:  50 * time.Millisecond,
 		Begin:     func() error { return nil },
 	}
 }
@@ -81,7 +81,7 @@ func TestRunMeasuresAnEchoServer(t *testing.T) {
 		"one byte":                      func(c *Config) { c.Size = 1 },
 		"pipelined":                     func(c *Config) { c.Depth = 7; c.Size = 100 },
 		"pipelined beyond one write":    func(c *Config) { c.Depth = 50; c.Size = 5000 },
-		"larger than the socket buffer": func(c *Config) { c.Size = 8 << 20; c.Duration = 2 * time.Second },
+		"larger than the socket buffer": func(c *Config) { c.Size = 8 << 20; c.Duration = 200 * time.Millisecond },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config(serve(t, plain))
