@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/netfd"
 )
 
 // Park returns a listener for srv to serve from, on which idle keep-alive
@@ -96,13 +97,16 @@ type ParkListener struct {
 	user   hooks
 	hooked bool // connections are parked by the server's hook
 
-	tick atomic.Uint32 // the number of periods gone by: see sweep
+	tick  atomic.Uint32     // the number of periods gone by: see sweep
+	local netfd.SharedAddrs // of the connections' own ends
+
+	_ [64]byte // what is above every request reads, and seldom changes
 
 	mu        sync.Mutex
 	arrival   sync.Cond  // listQueued, queue, failed or shut has changed
 	queue     []net.Conn // for Accept, what can't be parked
-	failed    error // for one Accept to return
-	accepting bool  // there is an acceptor
+	failed    error      // for one Accept to return
+	accepting bool       // there is an acceptor
 	shut      bool
 	lists     [lists]list
 	parks     uint64

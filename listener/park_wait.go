@@ -38,7 +38,7 @@ func (p *ParkListener) wait(s *Session, from state, in place) bool {
 	}
 	s.mu.Unlock()
 	p.mu.Unlock()
-	s.FD().ForgetAddrs(p.addr)
+	s.FD().ForgetAddrs(&p.local)
 	if err := s.FD().NotifyRead(&s.notice); err != nil {
 		p.release(s, err)
 	}
