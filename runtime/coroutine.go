@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"iter"
 	"net"
 	"sync"
@@ -100,6 +101,7 @@ type coroutine struct {
 	// way to others.
 	fd   *FD
 	side *side
+	err  error // why there will be no event
 	loop *Loop // whose driver will resume it
 
 	on     *Loop  // whose driver has resumed it; nil when that was no driver
@@ -144,11 +146,11 @@ func (co *coroutine) end() {
 // wait is FD.wait for a coroutine that calls.
 func (co *coroutine) wait(fd *FD, s *side) error {
 	for s.state.Load()&ready == 0 {
-		co.fd, co.side = fd, s
+		co.fd, co.side, co.err = fd, s, nil
 		co.yield(struct{}{})
 		co.fd, co.side = nil, nil
 		if s.state.Load()&ready == 0 {
-			if err := fd.ended(s); err != nil {
+			if err := cmp.Or(fd.ended(s), co.err); err != nil {
 				return err
 			}
 		}
@@ -184,7 +186,10 @@ func (co *coroutine) settle(driven *Loop) {
 		co.again(driven)
 		return
 	}
-	fd.watched(s)
+	if err := fd.watched(s); err != nil && s.withdraw() {
+		co.err = err
+		co.again(driven)
+	}
 }
 
 // again makes the coroutine run after all that wait for a turn.

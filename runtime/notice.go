@@ -28,7 +28,8 @@ type Recipient interface {
 	// Notify is called with nil when there is data, the end of the stream, an
 	// error to read, or a connection to accept; with net.ErrClosed once the
 	// FD is closed; with os.ErrDeadlineExceeded when the read deadline has
-	// passed. It must not block: all other FDs of the loop wait for it.
+	// passed; and with what the system said if it can't be made to tell. It
+	// must not block: all other FDs of the loop wait for it.
 	Notify(error)
 }
 
@@ -53,9 +54,10 @@ var ErrBusy = errors.New("runtime: a read is in progress")
 // while a read would block, and it is told soon if it would not. Until then n
 // counts as a read in progress, for which other reads wait; when n.To is told
 // they may have been first. It returns ErrBusy instead of waiting itself,
-// net.ErrClosed, or os.ErrDeadlineExceeded if the deadline has passed; n.To is
-// not told anything then. It is not told before NotifyRead returns unless that
-// runs on another goroutine than the loop's.
+// net.ErrClosed, os.ErrDeadlineExceeded if the deadline has passed, or what the
+// system said if it can't be made to tell; n.To is not told anything then. It is
+// not told before NotifyRead returns unless that runs on another goroutine than
+// the loop's.
 func (fd *FD) NotifyRead(n *Notice) error {
 	switch locked, open := fd.mu.TryLock(fdmutex.Read); {
 	case !open:
@@ -63,7 +65,10 @@ func (fd *FD) NotifyRead(n *Notice) error {
 	case !locked:
 		return ErrBusy
 	}
-	n.fd, n.job.to = fd, n
+	n.fd = fd
+	if n.job.to == nil {
+		n.job.to = n // for good: see foresee
+	}
 	n.state.Store(armed)
 	due, err := n.settle(false)
 	switch {
@@ -111,6 +116,7 @@ func (fd *FD) CancelRead(n *Notice) bool {
 // certain says that the ready bit, if it is set, need not be confirmed.
 func (n *Notice) settle(certain bool) (due bool, err error) {
 	fd, s := n.fd, &n.fd.r
+	var refused error
 	for ; ; certain = false {
 		if n.state.Load() == canceled {
 			s.who.Store(nil)
@@ -130,6 +136,10 @@ func (n *Notice) settle(certain bool) (due bool, err error) {
 			}
 			continue
 		}
+		if refused != nil {
+			s.who.Store(nil)
+			return true, refused
+		}
 		n.turn = uint16(fd.loop.turns.Load())
 		if !s.announce(&n.job) {
 			continue
@@ -139,7 +149,9 @@ func (n *Notice) settle(certain bool) (due bool, err error) {
 			continue
 		}
 		// If n is run at this moment the entry in the wheel serves the next.
-		fd.watched(s)
+		if refused = fd.watched(s); refused != nil && s.withdraw() {
+			continue
+		}
 		return false, nil
 	}
 }
