@@ -46,7 +46,7 @@ func streamPair(t testing.TB, network string, dialled, accepted stack) (net.Conn
 	c := open(dialled.dial(network, ln.Addr().String()))(t)
 	a := open(ln.Accept())(t)
 	for _, c := range []net.Conn{c, a} {
-		c.SetDeadline(time.Now().Add(30 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
 	}
 	return c, a
 }
@@ -172,7 +172,7 @@ func TestReadFromWhatIsNoRegularFile(t *testing.T) {
 		},
 		"unixpacket": func() io.Reader {
 			a, b := unixPair(t, ours, "unixpacket")
-			a.SetReadDeadline(time.Now().Add(30 * time.Second))
+			a.SetReadDeadline(time.Now().Add(time.Minute))
 			go func() {
 				for rest := data; len(rest) > 0; rest = rest[1<<10:] {
 					b.Write(rest[:1<<10])
@@ -240,7 +240,7 @@ func TestCopyErrorsAreStds(t *testing.T) {
 				}
 				tr.rename(rename...)
 				if sc.name == "late" {
-					sc.c.SetWriteDeadline(time.Now().Add(30 * time.Millisecond))
+					sc.c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)) // the call has begun by then
 				}
 				n, err := sc.c.(io.ReaderFrom).ReadFrom(sc.r)
 				tr.add("%s %s: any %v, %v", kind, sc.name, n > 0, err)
@@ -259,7 +259,7 @@ func TestCopyErrorsAreStds(t *testing.T) {
 			case "expired":
 				src.SetReadDeadline(past)
 			case "late":
-				src.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
+				src.SetReadDeadline(time.Now().Add(200 * time.Millisecond)) // the call has begun by then
 			case "reset":
 				src.Read(make([]byte, 4))
 				far.(*net.TCPConn).SetLinger(0)
@@ -319,7 +319,7 @@ func TestCopyToAClosedPeerEnds(t *testing.T) {
 			if !errors.As(err, &op) || !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("%s: %v", name, err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s: the transfer does not end", name)
 		}
 	}
@@ -351,7 +351,7 @@ func TestCloseEndsATransfer(t *testing.T) {
 			if !errors.Is(err, net.ErrClosed) {
 				t.Errorf("waiting %s: %v", name, err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("waiting %s: Close does not end the transfer", name)
 		}
 	}

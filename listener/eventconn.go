@@ -127,6 +127,8 @@ func (c *EventConn) run(t *turn) {
 					c.timeout()
 					st = own | c.state.And(^uint32(signals))&signals
 					continue
+				case !errors.Is(err, net.ErrClosed):
+					c.end(c.fail("read", err), false)
 				}
 			}
 		}

@@ -33,6 +33,8 @@ func (c *TLSSession) SetReadDeadline(t time.Time) error { return c.s.SetReadDead
 func (c *TLSSession) SetDeadline(t time.Time) error { return c.s.SetDeadline(t) }
 
 // RemoteAddr implements net.Conn: see Session.RemoteAddr.
+//
+//go:nosplit
 func (c *TLSSession) RemoteAddr() net.Addr { return c.s.RemoteAddr() }
 
 // NetConn returns the *conn.TCPConn below, as a *tls.Conn's does.

@@ -1,6 +1,10 @@
 package netpoll
 
-import "fmt"
+import (
+	"fmt"
+
+	"golang.org/x/sys/windows"
+)
 
 // All tests run with the memory of requests checked: see blockPool.
 func init() { pollBlocks.check = true }
@@ -22,6 +26,27 @@ func Packets(p *Poll) (requests, gone int) {
 	p.sel.mu.Lock()
 	defer p.sel.mu.Unlock()
 	return p.sel.requests, p.sel.gone
+}
+
+// RefuseRequests makes the driver refuse all requests of a Poll, until works is
+// called: they go to a handle that is none.
+func RefuseRequests(p *Poll) (works func()) {
+	const none = 0x7ffffff0
+	s := p.sel
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	handles := make(map[*afd]windows.Handle)
+	for _, a := range s.afds {
+		handles[a] = a.handle
+		a.handle = none
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for a, h := range handles {
+			a.handle = h
+		}
+	}
 }
 
 // verify reports a block that was written to after it was given back, and makes

@@ -94,10 +94,16 @@ func (s *selector) ask(k *sock) error {
 	return nil
 }
 
-// askOrClose is ask where nobody is to be told of an error: it says that the
-// socket was closed.
-func (s *selector) askOrClose(k *sock) {
-	if s.ask(k) != nil {
+// askLater is ask where nobody is there to be returned an error. It mostly says
+// that the socket was closed. A driver that refuses for another reason, such as
+// that it has no memory, leaves an event that did not happen: whoever tries and
+// finds nothing asks by rearm, which returns the error.
+func (s *selector) askLater(k *sock) {
+	switch err := s.ask(k); {
+	case err == nil:
+	case isSocket(k.fd):
+		s.tell(k, Readable|Writable|Error)
+	default:
 		s.drop(k)
 	}
 }
@@ -144,27 +150,36 @@ func (s *selector) answered(p *packet) {
 	default:
 		ready = info.events.readiness()
 	}
+	if s.tell(k, ready) {
+		s.askLater(k)
+	}
+}
+
+// tell queues the event of k, if the readiness makes one. It reports whether the
+// next request is to begin now.
+func (s *selector) tell(k *sock, ready Ready) bool {
 	told := k.report(ready)
-	if told != 0 && !k.hooked && !isSocket(k.fd) {
+	if told == 0 {
+		return true
+	}
+	if !k.hooked && !isSocket(k.fd) {
 		// The event came before the closing did. Owners that call rearm know
 		// when they close, and say so before.
 		s.drop(k)
-		return
+		return false
 	}
-	if told != 0 {
-		s.out = append(s.out, polledEvent{k.key, told})
-		switch {
-		case k.spent:
-			return
-		case k.opts&Edge == 0:
-			k.again = true
-			s.levels = append(s.levels, k)
-			return
-		case !k.hooked:
-			s.remember(k)
-		}
+	s.out = append(s.out, polledEvent{k.key, told})
+	switch {
+	case k.spent:
+		return false
+	case k.opts&Edge == 0:
+		k.again = true
+		s.levels = append(s.levels, k)
+		return false
+	case !k.hooked:
+		s.remember(k)
 	}
-	s.askOrClose(k)
+	return true
 }
 
 // remember sets the time to forget what was told of an edge-triggered source for

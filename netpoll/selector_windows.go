@@ -3,6 +3,7 @@ package netpoll
 import (
 	"iter"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,7 @@ type polledEvent struct {
 
 const (
 	needsRearm = true
+	fresh      = false // what is ready is posted to the port, and may be old when it is taken
 
 	edgeRepeats     = 10 * time.Millisecond
 	firstRepeat     = 2 * edgeRepeats
@@ -197,14 +199,14 @@ func (s *selector) wait(max int, until int64) (int, error) {
 // prepare asks again for what was told last time, and for what is due.
 func (s *selector) prepare() {
 	s.mu.Lock()
-	for _, k := range s.levels {
+	n := len(s.levels)
+	for _, k := range s.levels[:n] {
 		if k.again {
 			k.again = false
-			s.askOrClose(k)
+			s.askLater(k)
 		}
 	}
-	clear(s.levels)
-	s.levels = s.levels[:0]
+	s.levels = slices.Delete(s.levels, 0, n) // refused ones have come anew
 	due := s.repeats.Len() > 0
 	s.mu.Unlock()
 	if due {
@@ -219,7 +221,7 @@ func (s *selector) repeatDue() {
 	s.repeats.Expire(now, func(t *wheel.Timer[*sock]) {
 		t.Owner.told = 0
 		t.Owner.repeat.asked = now
-		s.askOrClose(t.Owner)
+		s.askLater(t.Owner)
 	})
 	s.mu.Unlock()
 }

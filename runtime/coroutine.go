@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"iter"
 	"net"
 	"sync"
@@ -96,11 +97,13 @@ type coroutine struct {
 	resume func() (struct{}, bool) // runs it until it switches back; false when it has ended
 	yield  func(struct{}) bool     // switches back
 
-	// What it waits for when it has switched back; neither when it only gives
-	// way to others.
-	fd   *FD
-	side *side
-	loop *Loop // whose driver will resume it
+	// What it waits for when it has switched back, a side of an FD or a Pause;
+	// neither when it only gives way to others.
+	fd     *FD
+	side   *side
+	paused *Pause
+	err    error // why there will be no event
+	loop   *Loop // whose driver will resume it
 
 	on     *Loop  // whose driver has resumed it; nil when that was no driver
 	turn   uint64 // on's word since then: see detached
@@ -144,11 +147,11 @@ func (co *coroutine) end() {
 // wait is FD.wait for a coroutine that calls.
 func (co *coroutine) wait(fd *FD, s *side) error {
 	for s.state.Load()&ready == 0 {
-		co.fd, co.side = fd, s
+		co.fd, co.side, co.err = fd, s, nil
 		co.yield(struct{}{})
 		co.fd, co.side = nil, nil
 		if s.state.Load()&ready == 0 {
-			if err := fd.ended(s); err != nil {
+			if err := cmp.Or(fd.ended(s), co.err); err != nil {
 				return err
 			}
 		}
@@ -175,7 +178,13 @@ func (co *coroutine) charge(n int) {
 // After it the coroutine may be running again.
 func (co *coroutine) settle(driven *Loop) {
 	fd, s := co.fd, co.side
-	if fd == nil {
+	switch {
+	case co.paused != nil:
+		if !co.paused.settle(co) {
+			co.again(driven)
+		}
+		return
+	case fd == nil:
 		co.again(driven)
 		return
 	}
@@ -184,7 +193,10 @@ func (co *coroutine) settle(driven *Loop) {
 		co.again(driven)
 		return
 	}
-	fd.watched(s)
+	if err := fd.watched(s); err != nil && s.withdraw() {
+		co.err = err
+		co.again(driven)
+	}
 }
 
 // again makes the coroutine run after all that wait for a turn.

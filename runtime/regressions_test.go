@@ -9,6 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/moor-net/moor/internal/goroutine"
+	"github.com/moor-net/moor/internal/sys"
+	"github.com/moor-net/moor/netpoll"
 )
 
 // Each test here failed once.
@@ -20,7 +24,7 @@ func onLoop(t testing.TB, fd *FD, f func()) {
 	fd.Loop().Post(func() { f(); close(done) })
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the loop is stuck")
 	}
 }
@@ -45,7 +49,7 @@ func TestCloseOnTheLoopDoesNotWaitForANotice(t *testing.T) {
 				a, b := pair(t, start(t, 1))
 				sysfd := a.Sysfd()
 				answer := make(chan error, 2)
-				n := &Notice{F: func(err error) { answer <- err }}
+				n := &Notice{To: RecipientFunc(func(err error) { answer <- err })}
 				set, canceled := true, false
 				onLoop(t, a, func() {
 					if name == "whose deadline is past" {
@@ -89,7 +93,7 @@ func TestCloseOnTheLoopAtAnyTime(t *testing.T) {
 		a, b := pair(t, rt)
 		var answers, expected atomic.Int32
 		var all sync.WaitGroup
-		n := &Notice{F: func(error) { answers.Add(1) }}
+		n := &Notice{To: RecipientFunc(func(error) { answers.Add(1) })}
 		act := func(f func()) {
 			pause := time.Duration(rand.IntN(30)) * time.Microsecond
 			all.Go(func() {
@@ -133,7 +137,7 @@ func TestNothingIsArmedForAClosedFD(t *testing.T) {
 	a, _ := pair(t, rt)
 	a.SetReadDeadline(time.Now().Add(time.Hour))
 	ran := false
-	n := &Notice{F: func(error) { ran = true }}
+	n := &Notice{To: RecipientFunc(func(error) { ran = true })}
 	a.r.take() // else the Notice would ask the system first
 	if err := a.NotifyRead(n); err != nil {
 		t.Fatal(err)
@@ -150,4 +154,112 @@ func TestNothingIsArmedForAClosedFD(t *testing.T) {
 	if n := rt.Loop(0).wheelLen(); n != 0 {
 		t.Errorf("%d entries in the wheel for a closed FD", n)
 	}
+}
+
+// refuse makes the Poll refuse to tell of fd, of which the next operation goes
+// straight to waiting.
+func refuse(t *testing.T, fd *FD) {
+	t.Helper()
+	fd.r.take()
+	fd.w.take()
+	if err := fd.loop.poll.Detach(fd.polled); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A Poll that the system refused to tell of a socket said so to somebody who did
+// not listen: the operation waited until its deadline, or for ever.
+func TestRefusedWaitFails(t *testing.T) {
+	if !netpoll.NeedsRearm {
+		t.Skip("this system is asked for nothing that it could refuse")
+	}
+	rt := start(t, 1)
+	wait := func(t *testing.T, done <-chan error) {
+		t.Helper()
+		select {
+		case err := <-done:
+			if !errors.Is(err, netpoll.ErrNotRegistered) {
+				t.Errorf("the operation ended with %v, want what the Poll said", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("the operation waits although nothing will tell it")
+		}
+	}
+	goroutines := map[string]func(*FD) error{
+		"Read":      func(fd *FD) error { _, err := fd.Read(make([]byte, 1)); return err },
+		"Accept":    func(fd *FD) error { _, err := fd.Accept(new(sys.RawAddr)); return err },
+		"WaitWrite": (*FD).WaitWrite,
+		"RawRead":   func(fd *FD) error { return fd.RawRead(func(uintptr) bool { return false }) },
+		"RawWrite":  func(fd *FD) error { return fd.RawWrite(func(uintptr) bool { return false }) },
+	}
+	for name, operation := range goroutines {
+		t.Run(name, func(t *testing.T) {
+			a, _ := pair(t, rt)
+			refuse(t, a)
+			done := make(chan error, 1)
+			go func() { done <- operation(a) }()
+			wait(t, done)
+		})
+		if !goroutine.Known {
+			continue
+		}
+		t.Run(name+" of a coroutine", func(t *testing.T) {
+			a, _ := pair(t, rt)
+			refuse(t, a)
+			done := make(chan error, 1)
+			new(Coroutines).Go(rt.Loop(0), func() { done <- operation(a) })
+			wait(t, done)
+		})
+	}
+	t.Run("Notice", func(t *testing.T) {
+		a, _ := pair(t, rt)
+		refuse(t, a)
+		n := &Notice{To: RecipientFunc(func(error) { t.Error("the recipient was told") })}
+		done := make(chan error, 1)
+		done <- a.NotifyRead(n)
+		wait(t, done)
+		if a.CancelRead(n) {
+			t.Error("a Notice that was refused could be canceled")
+		}
+		done <- a.NotifyRead(n) // and nothing holds the lock
+		wait(t, done)
+	})
+	t.Run("Notice that waits", func(t *testing.T) {
+		a, _ := pair(t, rt)
+		a.r.take()
+		done := make(chan error, 1)
+		n := &Notice{To: RecipientFunc(func(err error) { done <- err })}
+		if err := a.NotifyRead(n); err != nil {
+			t.Fatal(err)
+		}
+		onLoop(t, a, func() {
+			refuse(t, a)
+			if j := a.r.rouse(0); j != nil { // as an event without anything to read
+				a.post(j)
+			}
+		})
+		wait(t, done)
+	})
+	t.Run("Watch", func(t *testing.T) {
+		a, _ := pair(t, rt)
+		refuse(t, a)
+		w, woken := watcher()
+		done := make(chan error, 2)
+		done <- a.WatchRead(w)
+		wait(t, done)
+		done <- a.WatchWrite(w)
+		wait(t, done)
+		quiet(t, a, woken)
+	})
+	t.Run("a Runtime that has ended", func(t *testing.T) {
+		rt := start(t, 1)
+		a, _ := pair(t, rt)
+		a.r.take()
+		if err := rt.Loop(0).poll.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Read = %v, want net.ErrClosed", err)
+		}
+	})
 }

@@ -50,11 +50,16 @@ func (fd *FD) shared() bool { return fd.w.state.Load()&duplicated != 0 }
 
 // The methods below make the system calls of Read, Write and Accept.
 
-func (fd *FD) callRead(p []byte) (int, syscall.Errno) {
+func (fd *FD) callRead(p []byte) (n int, errno syscall.Errno) {
 	if fd.shared() {
-		return sys.ReadShared(int(fd.sysfd), p)
+		n, errno = sys.ReadShared(int(fd.sysfd), p)
+	} else {
+		n, errno = sys.Read(int(fd.sysfd), p)
 	}
-	return sys.Read(int(fd.sysfd), p)
+	if n == 0 && errno == 0 && fd.kind == Stream {
+		errno = sys.End(int(fd.sysfd))
+	}
+	return n, errno
 }
 
 func (fd *FD) callWrite(p []byte) (int, syscall.Errno) {

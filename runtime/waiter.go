@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"net"
 	"os"
 
@@ -21,11 +22,13 @@ func (fd *FD) wait(s *side) error {
 	}
 	for s.unlessReady(asleep) {
 		// Whatever came before the bit was set has woken nobody.
-		if err := fd.ended(s); err == nil {
-			fd.watched(s)
-		} else if s.unset(asleep) {
+		err := fd.ended(s)
+		if err == nil {
+			err = fd.watched(s)
+		}
+		if err != nil && s.unset(asleep) {
 			return err
-		} // or somebody has seen it too, whose Unpark ends the sleep
+		} // or somebody has woken us too, whose Unpark ends the sleep
 		s.seat.Park()
 		if s.state.Load()&ready != 0 {
 			break
@@ -43,33 +46,40 @@ func (fd *FD) wait(s *side) error {
 
 // watched arranges for whatever is to end a wait on s that was just announced.
 // A job may have been run by now, and its FD closed: the reference keeps the
-// registration from ending meanwhile, and what is armed from staying behind.
-func (fd *FD) watched(s *side) {
+// registration from ending meanwhile, and what is armed from staying behind. It
+// returns an error if there will be no event: the wait is to end with it, unless
+// somebody has ended it already.
+func (fd *FD) watched(s *side) error {
 	at := s.deadline.Load()
 	if at == 0 && !netpoll.NeedsRearm {
-		return
+		return nil
 	}
 	if !fd.mu.Ref() {
-		return // Close wakes who waits
+		return nil // Close wakes who waits
 	}
-	fd.rearm(s)
-	if at != 0 {
+	err := fd.rearm(s)
+	if at != 0 && err == nil {
 		fd.arm(s, at)
 	}
 	fd.unref()
+	return err
 }
 
 // rearm tells a Poll that does not see by itself that an operation on s would
 // block. On Linux that is none, and this nothing.
-func (fd *FD) rearm(s *side) {
+func (fd *FD) rearm(s *side) error {
 	if !netpoll.NeedsRearm {
-		return
+		return nil
 	}
+	ready := netpoll.Writable
 	if s == &fd.r {
-		fd.loop.poll.Rearm(fd.polled, netpoll.Readable) // fails when the Poll was closed, and every wait ended
-	} else {
-		fd.loop.poll.Rearm(fd.polled, netpoll.Writable)
+		ready = netpoll.Readable
 	}
+	err := fd.loop.poll.Rearm(fd.polled, ready)
+	if errors.Is(err, os.ErrClosed) {
+		return net.ErrClosed // of the Poll: the runtime was shut down
+	}
+	return err
 }
 
 // ended returns the error that ends a wait on s although it is not ready.

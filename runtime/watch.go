@@ -39,7 +39,8 @@ func (l *Loop) PostWatch(w *Watch) { l.post(&w.job) }
 // WatchRead sets w. Wake is called when a read is worth trying, when the read
 // deadline has passed and when the FD is closed; with the loop's next turn if
 // a read is worth trying already. WatchRead returns net.ErrClosed or
-// os.ErrDeadlineExceeded instead of setting w if there is nothing to wait for.
+// os.ErrDeadlineExceeded instead of setting w if there is nothing to wait for,
+// and what the system said if it can't be made to tell.
 func (fd *FD) WatchRead(w *Watch) error { return fd.watch(&fd.r, w) }
 
 // WatchWrite is WatchRead for writes.
@@ -50,14 +51,14 @@ func (fd *FD) watch(s *side, w *Watch) error {
 		fd.loop.post(&w.job)
 		return nil
 	}
-	if err := fd.ended(s); err != nil {
-		if s.withdraw() {
-			return err
-		}
-		return nil // somebody has noticed too, and Wake is on its way
+	err := fd.ended(s)
+	if err == nil {
+		err = fd.watched(s)
 	}
-	fd.watched(s)
-	return nil
+	if err != nil && s.withdraw() {
+		return err
+	}
+	return nil // or somebody has noticed too, and Wake is on its way
 }
 
 // RouseRead makes a Watch that waits for reading tell its Watcher now, on the

@@ -5,6 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/moor-net/moor/bench/measure"
 	"github.com/moor-net/moor/bench/server"
 )
 
@@ -51,9 +52,10 @@ func Bars() []Bar {
 		Bar{Case: sleepyName, Server: "coroutine", BaseCase: EchoName(1000, 64, 1, 2), Figure: "p99_us", Limit: 2},
 		Bar{Case: setName, Server: "moor", Base: "std", Figure: "ns", Limit: .6},
 		Bar{Case: restName, Server: "moor", Figure: "cpu_ms_s", Limit: .5},
-		Bar{Case: http64Name, Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.02},
-		Bar{Case: alternateName, Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.15},
-		Bar{Case: IdleName(server.HTTP), Server: "park", Figure: "bytes", Limit: 500},
+		Bar{Case: neverIdleName(64), Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.02},
+		Bar{Case: neverIdleName(1000), Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.02},
+		Bar{Case: alternateName(20), Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.15},
+		Bar{Case: IdleName(server.HTTP), Server: "park", Figure: "bytes", Limit: 400},
 		Bar{Case: IdleName(server.HTTP), Server: "park", Figure: "goroutines", Limit: .001},
 		Bar{Case: IdleName(server.HTTPS), Server: "park", Base: "std", Figure: "bytes", Limit: 1. / 3},
 	)
@@ -86,13 +88,13 @@ func (b Bar) String() string {
 	return fmt.Sprintf("%s %s, %s: %s", b.Server, columns[b.Figure].title, b.Case, limit)
 }
 
-// Verdict compares the bar with what was measured: the figure, or ratio, and
-// "met", "not met", "NOISY" before either where no turn was quiet, or "not
-// measured".
-func (b Bar) Verdict(r *Results) (value float64, verdict string) {
+// Verdict compares the bar with what was measured: the figure, or ratio, of which
+// the median counts, and "met", "not met", "NOISY" before either where no turn
+// was quiet, or "not measured".
+func (b Bar) Verdict(r *Results) (s measure.Statistic, verdict string) {
 	o := r.Outcome(b.Case)
 	if o == nil {
-		return 0, NotMeasured
+		return s, NotMeasured
 	}
 	s, noisy, ok := o.Median(b.Server, b.Figure, r.Noise)
 	if b.Base != "" {
@@ -101,14 +103,14 @@ func (b Bar) Verdict(r *Results) (value float64, verdict string) {
 	if b.BaseCase != "" && ok {
 		base := r.Outcome(b.BaseCase)
 		if base == nil {
-			return 0, NotMeasured
+			return s, NotMeasured
 		}
 		by, busy, has := base.Median(b.Server, b.Figure, r.Noise)
-		s.Median /= by.Median
+		s.Median, s.Min, s.Max = s.Median/by.Median, s.Min/by.Median, s.Max/by.Median
 		noisy, ok = noisy || busy, has && by.Median != 0
 	}
 	if !ok {
-		return 0, NotMeasured
+		return s, NotMeasured
 	}
 	verdict = Met
 	if s.Median > b.Limit && !b.AtLeast || s.Median < b.Limit && b.AtLeast {
@@ -117,7 +119,7 @@ func (b Bar) Verdict(r *Results) (value float64, verdict string) {
 	if noisy {
 		verdict = "NOISY, " + verdict
 	}
-	return s.Median, verdict
+	return s, verdict
 }
 
 // A Tally is how many bars have which verdict. Noisy ones prove nothing, one way
@@ -130,19 +132,20 @@ func (t Tally) String() string {
 		t.Met+t.Missed+t.Noisy+t.Unmeasured, t.Met, t.Missed, t.Noisy, t.Unmeasured)
 }
 
-// A Line is one bar's in the report.
-type Line struct{ Verdict, Value, Bar string }
+// A Line is one bar's in the report. Range is the smallest and the largest value
+// of all rounds.
+type Line struct{ Verdict, Value, Range, Bar string }
 
 // Lines are those of all bars.
 func (r *Results) Lines() []Line {
 	var lines []Line
 	for _, b := range Bars() {
-		value, verdict := b.Verdict(r)
-		shown := fmt.Sprintf("%.4g", value)
+		s, verdict := b.Verdict(r)
+		line := Line{verdict, fmt.Sprintf("%.4g", s.Median), fmt.Sprintf("(%.3g–%.3g)", s.Min, s.Max), b.String()}
 		if verdict == NotMeasured {
-			shown = "–"
+			line.Value, line.Range = "–", ""
 		}
-		lines = append(lines, Line{verdict, shown, b.String()})
+		lines = append(lines, line)
 	}
 	return lines
 }
@@ -166,7 +169,7 @@ func ReportBars(w io.Writer, lines []Line, all bool) (tally Tally, err error) {
 		default:
 			tally.Noisy++
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", line.Verdict, line.Value, line.Bar)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", line.Verdict, line.Value, line.Range, line.Bar)
 	}
 	if err := t.Flush(); err != nil {
 		return tally, err

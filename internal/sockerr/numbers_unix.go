@@ -4,8 +4,8 @@ package sockerr
 
 import "syscall"
 
-// ResetReadsAsEnd: a reset is read as what it is.
-const ResetReadsAsEnd = false
+// Wine is about Windows.
+const Wine = false
 
 var (
 	resets       = []syscall.Errno{syscall.ECONNRESET}

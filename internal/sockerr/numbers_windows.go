@@ -6,9 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// ResetReadsAsEnd says that the system is Wine, which gives itself away by a
-// function.
-var ResetReadsAsEnd = windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+// Wine says that the system is Wine, which gives itself away by a function.
+var Wine = windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
 
 var (
 	resets = []syscall.Errno{windows.WSAECONNRESET, windows.WSAECONNABORTED}

@@ -4,16 +4,11 @@ package sockerr
 
 import (
 	"errors"
-	"io"
 	"syscall"
 )
 
-// Reset reports whether err says that the peer has reset the connection. Wine
-// says that of a read in progress alone: a reset that has arrived before is read
-// as the end of the stream there.
-func Reset(err error) bool {
-	return oneOf(err, resets) || ResetReadsAsEnd && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
-}
+// Reset reports whether err says that the peer has reset the connection.
+func Reset(err error) bool { return oneOf(err, resets) }
 
 // Broken reports whether err is one of those of a write that the peer does not
 // take any more.

@@ -4,9 +4,6 @@ package stdnet
 // crash, or that one does not compile, is never excused.
 var known = map[string]map[string]string{
 	"windows": {
-		// Package net has a read in progress when the reset comes, for which
-		// Wine has the error. The library waits without one.
-		"TestNotTemporaryRead": "Wine makes an end of a reset that has arrived",
 		// Package net's sockets block when they are used behind its back.
 		"TestRawConnReadWrite":     "sockets do not block in RawConn's functions",
 		"TestRawConnReadWrite/TCP": "sockets do not block in RawConn's functions",

@@ -171,12 +171,21 @@ func ShortReadMeansDrained(int) bool { return true }
 // an error, or a connection to accept. It does not wait: see WSAPoll.
 func Readable(fd int) bool {
 	const pollIn = 0x100 | 0x200 // POLLRDNORM | POLLRDBAND
+	return poll(fd, pollIn) != 0 // what is wrong is for the read to tell
+}
+
+// poll returns what holds for fd of events and of what is told unasked. It is
+// all of that when the system refuses to say.
+func poll(fd int, events int16) (revents int16) {
 	p := struct {
 		fd              windows.Handle
 		events, revents int16
-	}{fd: windows.Handle(fd), events: pollIn}
+	}{fd: windows.Handle(fd), events: events}
 	r, _, _ := syscall.SyscallN(procWSAPoll.Addr(), uintptr(unsafe.Pointer(&p)), 1, 0)
-	return int32(r) != 0 // what is wrong is for the read to tell
+	if int32(r) < 0 {
+		return events
+	}
+	return p.revents
 }
 
 // Dup duplicates the socket. The duplicate shares its mode: neither blocks.

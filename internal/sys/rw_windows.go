@@ -53,6 +53,18 @@ func Read(fd int, p []byte) (int, syscall.Errno) {
 	return n, errno
 }
 
+// End returns the error, if any, behind a read of a stream that found its end.
+// Windows tells of a reset itself. Wine, where somebody has asked for the
+// readiness of the socket meanwhile, has told the asking party, and the socket
+// knows only that it has an error: see WSAPoll.
+func End(fd int) syscall.Errno {
+	const pollErr = 1
+	if poll(fd, 0)&pollErr != 0 {
+		return windows.WSAECONNRESET
+	}
+	return 0
+}
+
 // Write writes p to fd: see send.
 func Write(fd int, p []byte) (int, syscall.Errno) {
 	raceWrite(p)

@@ -39,6 +39,7 @@ const AcceptName = "accept"
 
 func Read(int, []byte) (int, syscall.Errno)           { return 0, syscall.EINVAL }
 func Write(int, []byte) (int, syscall.Errno)          { return 0, syscall.EINVAL }
+func End(int) syscall.Errno                           { return 0 }
 func Accept(int, *RawAddr) (int, syscall.Errno)       { return -1, syscall.EINVAL }
 func ReadShared(int, []byte) (int, syscall.Errno)     { return 0, syscall.EINVAL }
 func WriteShared(int, []byte) (int, syscall.Errno)    { return 0, syscall.EINVAL }

@@ -1,0 +1,44 @@
+package conn_test
+
+import (
+	"io"
+	"testing"
+
+	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/sockerr"
+)
+
+// Each test here failed once.
+
+// Under Wine a reset was read as the end of the stream, since the driver had
+// told the Poll of it and nobody else.
+func TestResetIsNoEnd(t *testing.T) {
+	reset := func(c *conn.TCPConn) {
+		c.SetLinger(0)
+		c.Close()
+	}
+	for name, prepare := range map[string]func(c, peer *conn.TCPConn){
+		"before a Read":      func(c, peer *conn.TCPConn) { reset(peer) },
+		"at any moment":      func(c, peer *conn.TCPConn) { go reset(peer) },
+		"after a Read":       func(c, peer *conn.TCPConn) { peer.Write([]byte("x")); c.Read(make([]byte, 8)); reset(peer) },
+		"after a CloseWrite": func(c, peer *conn.TCPConn) { c.CloseWrite(); reset(peer) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				c, peer := tcpPair(t)
+				prepare(c, peer)
+				if n, err := c.Read(make([]byte, 8)); n != 0 || !sockerr.Reset(err) {
+					t.Fatalf("Read = %d, %v; want a reset", n, err)
+				}
+			}
+		})
+	}
+	t.Run("but an end is one", func(t *testing.T) {
+		c, peer := tcpPair(t)
+		peer.Write([]byte("x"))
+		peer.Close()
+		if got, err := io.ReadAll(c); string(got) != "x" || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
