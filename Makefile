@@ -8,6 +8,11 @@ WINDOWS     := ./netpoll ./binding ./registration ./runtime/... ./conn ./listene
 	./internal/readyq ./internal/slots ./internal/sockerr ./internal/wheel
 MODULES     := . $(patsubst ./%,%,$(shell sed -n "s/^\t\(\.\/.*\)/\1/p" go.work))
 
+# A process with the race detector lingers for a second at its end by default,
+# and the tests start very many.
+GORACE ?= atexit_sleep_ms=0
+export GORACE
+
 .PHONY: test setup format vet staticcheck unit race poll nettest net-tests modules test-windows fuzz
 
 # Everything, in the order in which failures are cheapest to see.
@@ -22,14 +27,16 @@ setup:
 format:
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w these files:"; echo "$$files"; exit 1; fi
 
+# The other modules as their tests are built, with the race detector: what they
+# require is compiled once.
 vet:
 	@for os in $(SYSTEMS); do echo "go vet for $$os"; GOOS=$$os $(GO) vet ./... || exit 1; done
-	@for dir in $(filter-out .,$(MODULES)); do echo "go vet in $$dir"; (cd $$dir && $(GO) vet ./...) || exit 1; done
+	@for dir in $(filter-out .,$(MODULES)); do echo "go vet in $$dir"; (cd $$dir && $(GO) vet -race ./...) || exit 1; done
 
 staticcheck:
 	@GOBIN=$(CURDIR)/build $(GO) install $(STATICCHECK)
 	@for os in $(CHECKED); do echo "staticcheck for $$os"; GOOS=$$os build/staticcheck $$([ $$os = linux ] || echo -tests=false) ./... || exit 1; done
-	@for dir in $(filter-out .,$(MODULES)); do echo "staticcheck in $$dir"; (cd $$dir && ../build/staticcheck ./...) || exit 1; done
+	@for dir in $(filter-out .,$(MODULES)); do echo "staticcheck in $$dir"; (cd $$dir && GOFLAGS="$$GOFLAGS -race" ../build/staticcheck ./...) || exit 1; done
 
 # Without the race detector: allocations, memory, system calls, and the stress
 # tests at full length.
@@ -44,11 +51,11 @@ race:
 poll:
 	$(GO) vet -tags moor_poll ./...
 	$(GO) test -race -short -tags moor_poll ./netpoll ./binding ./registration ./runtime
-	$(GO) test -race -tags moor_poll -run Nettest ./conn -rounds 2
+	$(GO) test -race -tags moor_poll -parallel 4 -run Nettest ./conn -rounds 2
 
 # The conformance suites of net.Conn, over and over.
 nettest:
-	$(GO) test -race -cpu 1,2,4 -run Nettest ./conn -rounds 50
+	$(GO) test -race -cpu 1,2,4 -parallel 4 -run Nettest ./conn -rounds 50
 
 # Go's own tests of package net, over package net and over this library.
 net-tests:

@@ -217,7 +217,7 @@ func TestSystemCallsPerRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	const requests = 200
 	calls, err := measure.Bench{Exe: exe}.CountCalls(ctx, measure.ServerSpec{Server: std, Protocol: server.Echo, Procs: 1, Buf: 4096},
@@ -262,7 +262,7 @@ func TestServerEndsWithItsStdin(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	late := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
+	late := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
 	defer late.Stop()
 	if _, err := io.ReadAtLeast(stdout, make([]byte, 64), len("127.0.0.1:1\n")); err != nil {
 		t.Error(err)

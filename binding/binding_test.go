@@ -28,7 +28,7 @@ func expectTokens(t testing.TB, p *netpoll.Poll, want ...netpoll.Token) {
 	t.Helper()
 	events := netpoll.NewEvents(16)
 	var got []netpoll.Token
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		if _, err := p.Poll(events, onItsWay); err != nil {
 			t.Fatal(err)
 		}

@@ -252,7 +252,7 @@ func TestClosedAndGivenUpObjectsAreNoLeaks(t *testing.T) {
 // collect runs the garbage collector until done.
 func collect(t *testing.T, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !done() {
 		if time.Now().After(deadline) {
 			t.Fatal("not collected")

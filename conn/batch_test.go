@@ -45,7 +45,7 @@ func readAll(t *testing.T, c *conn.UDPConn, ms []conn.Message, n int, f func(m *
 func TestBatchesCarryWhatSingleDatagramsDo(t *testing.T) {
 	for _, network := range []string{"udp", "udp4", "udp6"} {
 		in := open(conn.ListenUDP(network, nil))(t)
-		in.SetDeadline(time.Now().Add(10 * time.Second))
+		in.SetDeadline(time.Now().Add(time.Minute))
 		to := loopback(network)
 		to.Port = in.LocalAddr().(*net.UDPAddr).Port
 		for _, dialled := range []bool{false, true} {
@@ -102,7 +102,7 @@ func TestBatchesLoseNothing(t *testing.T) {
 	var ins []*conn.UDPConn
 	for range 25 {
 		c := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
-		c.SetDeadline(time.Now().Add(30 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
 		ins = append(ins, c)
 	}
 	out := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
@@ -144,7 +144,7 @@ func TestBatchesLoseNothing(t *testing.T) {
 // named, those after are not.
 func TestBatchStopsAtTheMessageThatFails(t *testing.T) {
 	in := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
-	in.SetDeadline(time.Now().Add(10 * time.Second))
+	in.SetDeadline(time.Now().Add(time.Minute))
 	out := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
 	to := in.LocalAddr().(*net.UDPAddr)
 	for name, test := range map[string]struct {
@@ -228,7 +228,7 @@ func TestBatchErrors(t *testing.T) {
 
 func TestBatchFlags(t *testing.T) {
 	in := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
-	in.SetDeadline(time.Now().Add(10 * time.Second))
+	in.SetDeadline(time.Now().Add(time.Minute))
 	out := open(conn.DialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
 	out.Write([]byte("0123456789"))
 	ms := messages(2, 4)

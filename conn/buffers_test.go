@@ -66,8 +66,8 @@ func pairOf(t testing.TB) (*conn.TCPConn, *net.TCPConn) {
 	ln := listen(t, "tcp", "127.0.0.1:0")
 	peer := open(net.Dial("tcp", ln.Addr().String()))(t)
 	c := open(ln.Accept())(t)
-	c.SetDeadline(time.Now().Add(30 * time.Second))
-	peer.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
+	peer.SetDeadline(time.Now().Add(time.Minute))
 	return c.(*conn.TCPConn), peer.(*net.TCPConn)
 }
 
@@ -150,7 +150,7 @@ func TestWriteBuffersThatFails(t *testing.T) {
 func TestWriteBuffersMakesOneDatagram(t *testing.T) {
 	in := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
 	out := open(conn.DialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
-	in.SetDeadline(time.Now().Add(10 * time.Second))
+	in.SetDeadline(time.Now().Add(time.Minute))
 	if n, err := out.WriteBuffers(&net.Buffers{[]byte("ab"), nil, []byte("cd")}); n != 4 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}

@@ -51,7 +51,7 @@ func TestReadFromWhatIsNoRegularFile(t *testing.T) {
 		},
 		"unixpacket": func() io.Reader {
 			a, b := unixPair(t, ours, "unixpacket")
-			a.SetReadDeadline(time.Now().Add(30 * time.Second))
+			a.SetReadDeadline(time.Now().Add(time.Minute))
 			go func() {
 				for rest := data; len(rest) > 0; rest = rest[1<<10:] {
 					b.Write(rest[:1<<10])

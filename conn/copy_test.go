@@ -45,7 +45,7 @@ func streamPair(t testing.TB, network string, dialled, accepted stack) (net.Conn
 	c := open(dialled.dial(network, ln.Addr().String()))(t)
 	a := open(ln.Accept())(t)
 	for _, c := range []net.Conn{c, a} {
-		c.SetDeadline(time.Now().Add(30 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
 	}
 	return c, a
 }
@@ -156,7 +156,7 @@ func TestCopyToAClosedPeerEnds(t *testing.T) {
 			if !errors.As(err, &op) || !sockerr.Broken(err) {
 				t.Errorf("%s: %v", name, err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s: the transfer does not end", name)
 		}
 	}
@@ -188,7 +188,7 @@ func TestCloseEndsATransfer(t *testing.T) {
 			if !errors.Is(err, net.ErrClosed) {
 				t.Errorf("waiting %s: %v", name, err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("waiting %s: Close does not end the transfer", name)
 		}
 	}

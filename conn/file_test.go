@@ -185,7 +185,7 @@ func TestFileConnOutlivesTheFile(t *testing.T) {
 
 func echo(t *testing.T, from, to net.Conn) {
 	t.Helper()
-	to.SetDeadline(time.Now().Add(10 * time.Second))
+	to.SetDeadline(time.Now().Add(time.Minute))
 	buf := make([]byte, 5)
 	if _, err := from.Write([]byte("hello")); err != nil {
 		t.Fatal(err)
@@ -249,7 +249,7 @@ func TestDetachedConnectionsGoOnElsewhere(t *testing.T) {
 		if _, err := peer.Write([]byte("hello")); err != nil {
 			t.Fatal(err)
 		}
-		f.SetDeadline(time.Now().Add(10 * time.Second))
+		f.SetDeadline(time.Now().Add(time.Minute))
 		buf := make([]byte, 5)
 		if _, err := io.ReadFull(f, buf); err != nil || string(buf) != "hello" {
 			t.Errorf("%s: the file reads %q, %v", network, buf, err)
@@ -295,7 +295,7 @@ func TestDetachedPacketConnsGoOnElsewhere(t *testing.T) {
 	}
 	again := open(conn.FilePacketConn(f))(t)
 	f.Close()
-	again.SetDeadline(time.Now().Add(10 * time.Second))
+	again.SetDeadline(time.Now().Add(time.Minute))
 	buf := make([]byte, 10)
 	if n, from, err := again.ReadFrom(buf); err != nil || string(buf[:n]) != "hello" || from.String() != out.LocalAddr().String() {
 		t.Errorf("read %q from %v, %v", buf[:n], from, err)

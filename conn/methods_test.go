@@ -300,14 +300,14 @@ func situations(t *testing.T) map[string]situation {
 				if cw, ok := peer.(interface{ CloseWrite() error }); ok {
 					cw.CloseWrite()
 				}
-				c.(net.Conn).SetDeadline(time.Now().Add(10 * time.Second))
+				c.(net.Conn).SetDeadline(time.Now().Add(time.Minute))
 			})
 			after("empty message", receiving, func(t *testing.T, c any, peer net.Conn) {
 				peer.Write(nil)
 				if cw, ok := peer.(interface{ CloseWrite() error }); ok {
 					cw.CloseWrite()
 				}
-				c.(net.Conn).SetDeadline(time.Now().Add(10 * time.Second))
+				c.(net.Conn).SetDeadline(time.Now().Add(time.Minute))
 			})
 		}
 		if strings.HasPrefix(kind, "TCPConn") || strings.HasPrefix(kind, "UnixConn, unix") {
@@ -317,14 +317,14 @@ func situations(t *testing.T) map[string]situation {
 					tcp.SetLinger(0)
 				}
 				peer.Close()
-				c.(net.Conn).SetDeadline(time.Now().Add(10 * time.Second))
+				c.(net.Conn).SetDeadline(time.Now().Add(time.Minute))
 			})
 		}
 		if kind == "UDPConn, dialled" {
 			after("refused", "^(Read|Write).*$", func(t *testing.T, c any, peer net.Conn) {
 				peer.Close()
 				c.(net.Conn).Write([]byte("nobody there"))
-				c.(net.Conn).SetDeadline(time.Now().Add(10 * time.Second))
+				c.(net.Conn).SetDeadline(time.Now().Add(time.Minute))
 			})
 		}
 	}
@@ -473,7 +473,7 @@ func waitingRead(read func(any) []any, c any) []any {
 func awaitSleep(t *testing.T, function string) {
 	t.Helper()
 	all := make([]byte, 1<<20)
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
 		for _, g := range strings.Split(string(all[:runtime.Stack(all, true)]), "\n\n") {
 			state, _, _ := strings.Cut(g, "\n")
 			if strings.Contains(g, function+"(") && !strings.Contains(state, "[run") && !strings.Contains(state, "[syscall") {

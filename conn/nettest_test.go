@@ -38,13 +38,17 @@ func tcpPipe(network, address string) nettest.MakePipe {
 	}
 }
 
+// The suites mostly wait, so they run at the same time.
+
 func TestNettestTCP4(t *testing.T) {
+	t.Parallel()
 	for range *rounds {
 		nettest.TestConn(t, tcpPipe("tcp4", "127.0.0.1:0"))
 	}
 }
 
 func TestNettestTCP6(t *testing.T) {
+	t.Parallel()
 	if !nettest.SupportsIPv6() {
 		t.Skip("the host has no IPv6")
 	}

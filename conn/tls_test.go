@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,11 +35,12 @@ func TestNettestTLS(t *testing.T) {
 		}
 		return
 	}
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), exe, "-test.v", "-test.run=^TestNettestTLS$/^("+tlsParts+")", "-rounds="+strconv.Itoa(*rounds))
+	cmd := exec.CommandContext(t.Context(), exe, "-test.v", "-test.cpu="+strconv.Itoa(runtime.GOMAXPROCS(0)), "-test.run=^TestNettestTLS$/^("+tlsParts+")", "-rounds="+strconv.Itoa(*rounds))
 	cmd.Env = append(os.Environ(), tlsVariable+"=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

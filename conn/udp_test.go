@@ -149,7 +149,7 @@ func TestUDPCallErrorsAreStds(t *testing.T) {
 			}
 			peer.Close()
 			c.Write(b) // answered by ICMP
-			c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			c.SetReadDeadline(time.Now().Add(time.Minute))
 			_, err = c.Read(b)
 			tr.add("refused: %v", sockerr.Refused(err))
 		}
@@ -210,7 +210,7 @@ func TestUDPEveryWayOfSendingAndReceiving(t *testing.T) {
 				to.Port = in.LocalAddr().(*net.UDPAddr).Port
 				out := open(s.listenUDP(network, loopback(network)))(t)
 				tr.rename(fmt.Sprint(out.LocalAddr().(*net.UDPAddr).Port), "PORT")
-				in.SetDeadline(time.Now().Add(10 * time.Second))
+				in.SetDeadline(time.Now().Add(time.Minute))
 				data, buf := bytes.Repeat([]byte{'x'}, size), make([]byte, 2000)
 				for _, send := range sortedKeys(sends) {
 					for _, receive := range sortedKeys(receives) {
@@ -234,7 +234,7 @@ func TestUDPDatagramLargerThanTheBufferIsCut(t *testing.T) {
 			out.Write([]byte("0123456789"))
 		}
 		buf := make([]byte, 4)
-		in.SetDeadline(time.Now().Add(10 * time.Second))
+		in.SetDeadline(time.Now().Add(time.Minute))
 		n, oobn, flags, _, err := in.ReadMsgUDP(buf, nil)
 		tr.add("ReadMsgUDP %d %d %#x %v", n, oobn, flags, err)
 		n, _, err = in.ReadFrom(buf)
@@ -250,7 +250,7 @@ func TestUDPEmptyDatagrams(t *testing.T) {
 	same(t, func(t *testing.T, s stack, tr *transcript) {
 		in := open(s.listenUDP("udp4", loopback("udp4")))(t)
 		out := open(s.dialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
-		in.SetDeadline(time.Now().Add(10 * time.Second))
+		in.SetDeadline(time.Now().Add(time.Minute))
 		n, err := in.Read(nil) // with nothing there
 		tr.add("%d %v", n, err)
 		for range 2 {
@@ -373,7 +373,7 @@ func TestUDPWaitingReadsEnd(t *testing.T) {
 				if !errors.Is(err, end.want) {
 					t.Errorf("%s ended by %s: %v", name, how, err)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("%s is not ended by %s", name, how)
 			}
 		}
@@ -407,7 +407,7 @@ func TestUDPFileOutlivesTheConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	again.SetDeadline(time.Now().Add(10 * time.Second))
+	again.SetDeadline(time.Now().Add(time.Minute))
 	buf := make([]byte, 10)
 	if n, _, err := again.ReadFrom(buf); err != nil || string(buf[:n]) != "data" {
 		t.Errorf("read %q, %v", buf[:n], err)

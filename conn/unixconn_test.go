@@ -36,6 +36,7 @@ func unixPair(t testing.TB, s stack, network string) (dialled, accepted unixConn
 }
 
 func TestNettestUnix(t *testing.T) {
+	t.Parallel()
 	for range *rounds {
 		nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 			dir := directory(t)
@@ -220,7 +221,7 @@ func TestUnixEnds(t *testing.T) {
 		for _, network := range []string{"unix", "unixpacket"} {
 			for _, how := range []string{"Close", "CloseWrite", "empty message"} {
 				c, a := unixPair(t, s, network)
-				a.SetDeadline(time.Now().Add(10 * time.Second))
+				a.SetDeadline(time.Now().Add(time.Minute))
 				c.Write([]byte("last"))
 				switch how {
 				case "Close":
@@ -263,7 +264,7 @@ func TestUnixEnds(t *testing.T) {
 		dir := directory(t)
 		in := open(s.listenGram("unixgram", unixAddr("unixgram", filepath.Join(dir, "in"))))(t)
 		out := open(s.dialUnix("unixgram", nil, in.LocalAddr().(*net.UnixAddr)))(t)
-		in.SetDeadline(time.Now().Add(10 * time.Second))
+		in.SetDeadline(time.Now().Add(time.Minute))
 		out.Write(nil)
 		out.Write([]byte("more"))
 		for range 2 {

@@ -21,7 +21,7 @@ func TestPacketConnsOfXNet(t *testing.T) {
 	t.Run("ipv4", func(t *testing.T) {
 		in := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
 		out := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
-		in.SetDeadline(time.Now().Add(10 * time.Second))
+		in.SetDeadline(time.Now().Add(time.Minute))
 		p, q := ipv4.NewPacketConn(in), ipv4.NewPacketConn(out)
 		if err := p.SetControlMessage(ipv4.FlagTTL|ipv4.FlagDst|ipv4.FlagInterface, true); err != nil {
 			t.Fatal(err)
@@ -62,7 +62,7 @@ func TestPacketConnsOfXNet(t *testing.T) {
 		if _, err := p.ReadBatch(read, 0); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("ReadBatch past its deadline: %v", err)
 		}
-		p.SetReadDeadline(time.Now().Add(10 * time.Second))
+		p.SetReadDeadline(time.Now().Add(time.Minute))
 		go q.WriteTo([]byte("late"), nil, in.LocalAddr())
 		if n, err := p.ReadBatch(read, 0); n != 1 || err != nil || string(read[0].Buffers[0][:read[0].N]) != "late" {
 			t.Errorf("ReadBatch = %d, %v", n, err)
@@ -82,7 +82,7 @@ func TestPacketConnsOfXNet(t *testing.T) {
 		}
 		defer in.Close()
 		out := open(conn.ListenUDP("udp6", loopback("udp6")))(t)
-		in.SetDeadline(time.Now().Add(10 * time.Second))
+		in.SetDeadline(time.Now().Add(time.Minute))
 		p, q := ipv6.NewPacketConn(in), ipv6.NewPacketConn(out)
 		if err := p.SetControlMessage(ipv6.FlagHopLimit|ipv6.FlagDst|ipv6.FlagTrafficClass, true); err != nil {
 			t.Fatal(err)
@@ -252,7 +252,7 @@ func TestPacketConnsOfXNetAnswerAsOverStd(t *testing.T) {
 			same(t, func(t *testing.T, s stack, tr *transcript) {
 				in, out := open(s.listenUDP("udp4", loopback("udp4")))(t), open(s.listenUDP("udp4", loopback("udp4")))(t)
 				tr.rename(in.LocalAddr().String(), "IN", out.LocalAddr().String(), "OUT")
-				in.SetDeadline(time.Now().Add(10 * time.Second))
+				in.SetDeadline(time.Now().Add(time.Minute))
 				if closed {
 					in.Close()
 				}
@@ -266,7 +266,7 @@ func TestPacketConnsOfXNetAnswerAsOverStd(t *testing.T) {
 			same(t, func(t *testing.T, s stack, tr *transcript) {
 				in, out := open(s.listenUDP("udp6", loopback("udp6")))(t), open(s.listenUDP("udp6", loopback("udp6")))(t)
 				tr.rename(in.LocalAddr().String(), "IN", out.LocalAddr().String(), "OUT")
-				in.SetDeadline(time.Now().Add(10 * time.Second))
+				in.SetDeadline(time.Now().Add(time.Minute))
 				if closed {
 					in.Close()
 				}
@@ -310,7 +310,7 @@ func TestGroupsJoinedThroughXNet(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		in.SetReadDeadline(time.Now().Add(10 * time.Second))
+		in.SetReadDeadline(time.Now().Add(time.Minute))
 		ms := messages(1, 20)
 		for got := ""; got != "direct"; {
 			n, err := p.ReadBatch(ms, 0)

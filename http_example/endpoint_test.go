@@ -157,7 +157,7 @@ func TestEchoRefusesABodyThatIsTooLong(t *testing.T) {
 	}
 	request.ContentLength = maxEcho + 1
 	request.Header.Set("Expect", "100-continue") // as curl does, so that nothing is sent in vain
-	s.client.Transport.(*http.Transport).ExpectContinueTimeout = 10 * time.Second
+	s.client.Transport.(*http.Transport).ExpectContinueTimeout = time.Minute
 	response, err := s.client.Do(request)
 	if err != nil {
 		t.Fatal(err)

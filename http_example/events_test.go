@@ -87,8 +87,12 @@ func TestEvents(t *testing.T) {
 			t.Fatalf("first event %s: %s (%v)", event, data, err)
 		}
 
+		// On a busy machine some samples come late, and those after them the
+		// sooner: half of them are right, or the interval is not.
 		var before sample
-		for i := range 3 {
+		const samples = 11
+		right := 0
+		for i := range samples {
 			event, data := events.read()
 			var now sample
 			if err := json.Unmarshal([]byte(data), &now); event != "sample" || err != nil {
@@ -98,10 +102,15 @@ func TestEvents(t *testing.T) {
 				if last := history[len(history)-1]; now.Time.Before(last.Time) {
 					t.Errorf("the first sample, of %v, is older than the history's last point, of %v", now.Time, last.Time)
 				}
-			} else if gap := now.Time.Sub(before.Time); gap < sampleInterval/4 || gap > 4*sampleInterval {
+			} else if gap := now.Time.Sub(before.Time); gap <= 0 {
 				t.Errorf("samples are %v apart", gap)
+			} else if gap >= sampleInterval/4 && gap <= 4*sampleInterval {
+				right++
 			}
 			before = now
+		}
+		if right < samples/2 {
+			t.Errorf("of %d samples only %d are about %v apart", samples, right, sampleInterval)
 		}
 		if before.Connections < 1 || before.Goroutines < 1 || before.HeapBytes == 0 || before.StackBytes == 0 ||
 			before.Requests < 1 || before.Uptime <= 0 {

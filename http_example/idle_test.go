@@ -20,7 +20,7 @@ func (s *testSite) until(what string, holds func(sample) bool) sample {
 	viewer := s.events()
 	defer viewer.response.Body.Close()
 	var now sample
-	for range 60 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if err := json.Unmarshal([]byte(viewer.next("sample")), &now); err != nil {
 			s.t.Fatal(err)
 		}

@@ -12,9 +12,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	grace = 200 * time.Millisecond
-	// Most of these tests wait for the next sample, not for a processor. This is
-	// the default; -parallel comes after it.
+	// Most of these tests wait for the next sample.
+	grace, sampleInterval = 50*time.Millisecond, 100*time.Millisecond
+	// They wait for that, not for a processor. This is the default; -parallel
+	// comes after it.
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}

@@ -47,7 +47,7 @@ func startProcess(t *testing.T, path string, args ...string) *process {
 	}
 	p.stdout = bufio.NewReader(stdout)
 	p.cmd.Stderr = &p.stderr
-	p.cmd.WaitDelay = 10 * time.Second
+	p.cmd.WaitDelay = time.Minute
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func (p *process) signal(s os.Signal) {
 // status waits for the end and returns the exit status.
 func (p *process) status() int {
 	p.t.Helper()
-	killer := time.AfterFunc(20*time.Second, func() { p.cmd.Process.Kill() })
+	killer := time.AfterFunc(time.Minute, func() { p.cmd.Process.Kill() })
 	defer killer.Stop()
 	if _, err := io.Copy(io.Discard, p.stdout); err != nil {
 		p.t.Error(err)

@@ -95,7 +95,7 @@ func (s *testSite) wait() int {
 	case status := <-s.status:
 		s.status <- status // for the next who asks
 		return status
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatal("the program does not end")
 		return -1
 	}

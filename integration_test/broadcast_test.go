@@ -110,13 +110,11 @@ func TestBroadcastToIdleWebSockets(t *testing.T) {
 	m := members{startPeers(t, "members", ln.Addr().String(), n)}
 	waitForMembers(t, r, n)
 	rest(t)
-	more, each := runtime.NumGoroutine()-goroutines, float64(heapAndStack()-before)/float64(n)
-	t.Logf("%d idle WebSockets: %.0f bytes of heap and stack each, %d goroutines more", n, each, more)
+	awaitGoroutines(t, goroutines+5) // the other process's
+	each := float64(heapAndStack()-before) / float64(n)
+	t.Logf("%d idle WebSockets: %.0f bytes of heap and stack each", n, each)
 	if each > most && !raceDetector {
 		t.Errorf("%.0f bytes each, want at most %.0f", each, most)
-	}
-	if more > 5 { // the other process's
-		t.Errorf("%d goroutines more", more)
 	}
 	began := time.Now()
 	for i, size := range sizes {
@@ -136,9 +134,9 @@ func TestBroadcastToIdleWebSockets(t *testing.T) {
 // room has noticed.
 func waitForMembers(t *testing.T, r *room, n int) {
 	t.Helper()
-	for until := time.Now().Add(20 * time.Second); r.size() != n; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); r.size() != n; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatalf("%d members after 20 s, want %d", r.size(), n)
+			t.Fatalf("%d members after a minute, want %d", r.size(), n)
 		}
 	}
 }
@@ -146,7 +144,7 @@ func waitForMembers(t *testing.T, r *room, n int) {
 // rest waits until the pools' goroutines have gone.
 func rest(t *testing.T) {
 	t.Helper()
-	for until := time.Now().Add(20 * time.Second); strings.Contains(stacks(), "ants/v2.(*goWorker"); time.Sleep(10 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); strings.Contains(stacks(), "ants/v2.(*goWorker"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatal("workers are still there")
 		}

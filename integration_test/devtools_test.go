@@ -68,12 +68,20 @@ func startBrowser(t *testing.T) *browser {
 // faults that the page reports meanwhile.
 func (b *browser) call(method string, params map[string]any, into any) {
 	b.t.Helper()
+	if err := b.try(method, params, into); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// try is call that returns the browser's error.
+func (b *browser) try(method string, params map[string]any, into any) error {
+	b.t.Helper()
 	b.calls++
 	if params == nil {
 		params = map[string]any{}
 	}
-	b.ws.SetWriteDeadline(time.Now().Add(time.Minute))
-	b.ws.SetReadDeadline(time.Now().Add(time.Minute))
+	b.ws.SetWriteDeadline(time.Now().Add(3 * time.Minute))
+	b.ws.SetReadDeadline(time.Now().Add(3 * time.Minute))
 	if err := b.ws.WriteJSON(devtoolsMessage{ID: b.calls, Session: b.session, Method: method, Params: params}); err != nil {
 		b.t.Fatalf("%s: %v", method, err)
 	}
@@ -87,16 +95,35 @@ func (b *browser) call(method string, params map[string]any, into any) {
 			continue
 		}
 		if m.Error != nil {
-			b.t.Fatalf("%s: %s", method, m.Error.Message)
+			return fmt.Errorf("%s: %s", method, m.Error.Message)
 		}
 		if into == nil {
-			return
+			return nil
 		}
 		if err := json.Unmarshal(m.Result, into); err != nil {
 			b.t.Fatalf("%s: %v in %s", method, err, m.Result)
 		}
-		return
+		return nil
 	}
+}
+
+// navigate opens a page and returns when it is there: an expression that the
+// browser gets before still belongs to the last page, and may end with it.
+func (b *browser) navigate(url string) {
+	b.t.Helper()
+	b.call("Page.navigate", map[string]any{"url": url}, nil)
+	for until := time.Now().Add(2 * time.Minute); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		var answer struct {
+			Result struct {
+				Value string `json:"value"`
+			} `json:"result"`
+		}
+		expression := map[string]any{"expression": "document.readyState + location.href", "returnByValue": true}
+		if b.try("Runtime.evaluate", expression, &answer) == nil && strings.HasPrefix(answer.Result.Value, "complete"+url) {
+			return
+		}
+	}
+	b.t.Fatalf("%s does not load; faults %q", url, b.faults)
 }
 
 // note keeps an event if it tells of something wrong.
@@ -150,7 +177,7 @@ func (b *browser) await(condition string) {
 		const look = () => { if (%s) end(true); };
 		const watcher = new MutationObserver(look);
 		watcher.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-		const timer = setTimeout(() => end(false), 40_000);
+		const timer = setTimeout(() => end(false), 120_000);
 		look();
 	})`, condition), &held)
 	if !held {

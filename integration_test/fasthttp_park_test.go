@@ -61,7 +61,7 @@ func serveFastOn(t *testing.T, ln net.Listener, srv *fasthttp.Server) string {
 
 func awaitParked(t *testing.T, p *listener.ParkListener, n int) {
 	t.Helper()
-	for until := time.Now().Add(30 * time.Second); p.Stats().Parked != n; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); p.Stats().Parked != n; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("the figures are %+v, want %d parked", p.Stats(), n)
 		}
@@ -85,7 +85,7 @@ func TestFastHTTPParked(t *testing.T) {
 	p := parkFast(srv, s.listen(t), listener.Grace(200*time.Millisecond))
 	address := serveFastOn(t, p, srv)
 	idle := func() {
-		for until := time.Now().Add(30 * time.Second); strings.Contains(stacks(), "fasthttp.(*workerPool).workerFunc"); time.Sleep(10 * time.Millisecond) {
+		for until := time.Now().Add(time.Minute); strings.Contains(stacks(), "fasthttp.(*workerPool).workerFunc"); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(until) {
 				t.Fatal("fasthttp's workers are still there")
 			}
@@ -103,13 +103,11 @@ func TestFastHTTPParked(t *testing.T) {
 		awaitParked(t, p, n)
 	}
 	idle()
-	each, more := float64(heapAndStack()-before)/float64(n), runtime.NumGoroutine()-goroutines
-	t.Logf("%d idle connections: %.0f bytes of heap and stack each, %d goroutines more", n, each, more)
+	awaitGoroutines(t, goroutines+5) // the other process's
+	each := float64(heapAndStack()-before) / float64(n)
+	t.Logf("%d idle connections: %.0f bytes of heap and stack each", n, each)
 	if each > most && !raceDetector {
 		t.Errorf("%.0f bytes each, want at most %d", each, most)
-	}
-	if more > 5 { // the other process's
-		t.Errorf("%d goroutines more", more)
 	}
 	clients.end()
 	awaitParked(t, p, 0)
@@ -128,12 +126,12 @@ func TestFastHTTPParkedTimeoutAndShutdown(t *testing.T) {
 			go func() { served <- srv.Serve(p) }()
 			c := s.dial(t, p.Addr().String())
 			r := bufio.NewReader(c)
+			began := time.Now() // at the latest
 			io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 			var resp fasthttp.Response
 			if err := resp.Read(r); err != nil {
 				t.Fatal(err)
 			}
-			began := time.Now()
 			awaitParked(t, p, 1)
 			if name == "Shutdown" {
 				if err := srv.Shutdown(); err != nil {
@@ -143,7 +141,7 @@ func TestFastHTTPParkedTimeoutAndShutdown(t *testing.T) {
 			if _, err := r.ReadByte(); err != io.EOF {
 				t.Errorf("the parked connection ended with %v", err)
 			}
-			if d := time.Since(began); name == "IdleTimeout" && (d < timeout*9/10 || d > timeout+10*time.Second) {
+			if d := time.Since(began); name == "IdleTimeout" && (d < timeout || d > timeout+time.Minute) {
 				t.Errorf("closed after %v, want %v", d, timeout)
 			}
 			if name == "IdleTimeout" {
@@ -190,9 +188,9 @@ func TestFastHTTPParkedExactly(t *testing.T) {
 				}
 				reference, _ := start(std, false)
 				address, p := start(newStack(t).listen(t), true)
-				scripts := 0
+				scripts, wait := 0, 2*time.Millisecond
 				for _, stream := range streams {
-					want := converse(t, reference, secure, nil, stream)
+					want := converse(t, reference, secure, nil, 0, stream)
 					step := 1
 					switch {
 					case len(stream) > 1000:
@@ -202,8 +200,11 @@ func TestFastHTTPParkedExactly(t *testing.T) {
 					}
 					for at := 1; at < len(stream); at += step {
 						scripts++
-						if got := converse(t, address, secure, p, stream[:at], stream[at:]); got != want {
+						if got := converse(t, address, secure, p, wait, stream[:at], stream[at:]); got != want {
 							t.Errorf("split at %d: %q\ngot  %q\nwant %q", at, stream, got, want)
+						}
+						if p.Stats().Parks < uint64(scripts)*3/4 { // the machine is busy
+							wait = min(2*wait, 100*time.Millisecond)
 						}
 					}
 				}
@@ -222,16 +223,16 @@ type silent struct{}
 
 func (silent) Printf(string, ...any) {}
 
-// converse sends the pieces, with time for p to park the connection after each,
-// and returns all answers.
-func converse(t *testing.T, address string, secure bool, p *listener.ParkListener, pieces ...string) string {
+// converse sends the pieces, with some time for p to park the connection after
+// each, and returns all answers.
+func converse(t *testing.T, address string, secure bool, p *listener.ParkListener, wait time.Duration, pieces ...string) string {
 	t.Helper()
 	raw, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(20 * time.Second))
+	raw.SetDeadline(time.Now().Add(time.Minute))
 	c := raw.(interface {
 		net.Conn
 		CloseWrite() error
@@ -260,13 +261,24 @@ func converse(t *testing.T, address string, secure bool, p *listener.ParkListene
 			t.Fatal(err)
 		}
 		if p != nil { // a request that is incomplete is not parked: don't wait long
-			for until := time.Now().Add(2 * time.Millisecond); p.Stats().Parks == before.Parks && time.Now().Before(until); {
+			for until := time.Now().Add(wait); p.Stats().Parks == before.Parks && time.Now().Before(until); {
 				time.Sleep(100 * time.Microsecond)
 			}
 		}
 	}
 	c.CloseWrite()
 	return string(<-answers)
+}
+
+// awaitGoroutines waits until there are at most n goroutines: one that has done
+// its work takes a moment to end.
+func awaitGoroutines(t *testing.T, n int) {
+	t.Helper()
+	for until := time.Now().Add(time.Minute); runtime.NumGoroutine() > n; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%d goroutines, want at most %d", runtime.NumGoroutine(), n)
+		}
+	}
 }
 
 // stacks returns what all goroutines are doing.

@@ -40,6 +40,7 @@ func TestHTTPExamplePage(t *testing.T) {
 		{name: "std", arg: "-std", listener: "the standard library’s listener"},
 	} {
 		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
 			line := start(t, "serving", path, "-addr", "127.0.0.1:0", mode.arg)
 			_, rest, _ := strings.Cut(line, "serving ")
 			url, _, _ := strings.Cut(rest, " ")
@@ -67,7 +68,7 @@ const text = "document.getElementById('%s').textContent"
 // the figures to follow.
 func tryPage(b *browser, url, listener string, parks bool) {
 	b.t.Helper()
-	b.call("Page.navigate", map[string]any{"url": url}, nil)
+	b.navigate(url)
 	b.await("document.getElementById('state')?.dataset.state === 'live'")
 	var headline, uptime string
 	b.eval(fmt.Sprintf(text, "listener"), &headline)

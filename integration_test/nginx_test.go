@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -19,7 +20,8 @@ func nginx(t *testing.T, upstream, locations string) (address string) {
 	t.Helper()
 	path := program(t, "nginx", "nginx-light")
 	dir := t.TempDir()
-	address = "127.0.0.1:" + freePort(t)
+	host, port := freeAddress(t)
+	address = net.JoinHostPort(host, port)
 	user := ""
 	if os.Getuid() == 0 {
 		user = "user root;" // who may read the test's directory

@@ -28,7 +28,7 @@ func start(t *testing.T, ready, path string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
+	cmd.WaitDelay = time.Minute
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
@@ -69,23 +69,28 @@ func start(t *testing.T, ready, path string, args ...string) string {
 			t.Fatalf("%s ended early:%s", path, line)
 		}
 		return line
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatalf("%s did not say %q", path, ready)
 		return ""
 	}
 }
 
-// freePort returns a port of 127.0.0.1 on which nobody listens.
-func freePort(t *testing.T) string {
+// freeAddress returns an address on which nobody listens. Where the system has
+// more of them it is of a host that no connection begins at, so that none can
+// be given the port before the program has it.
+func freeAddress(t *testing.T) (host, port string) {
 	t.Helper()
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	ln, err := net.Listen("tcp4", "127.99.0.1:0")
+	if err != nil {
+		ln, err = net.Listen("tcp4", "127.0.0.1:0")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	_, port, err := net.SplitHostPort(ln.Addr().String())
+	host, port, err = net.SplitHostPort(ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return port
+	return host, port
 }

@@ -16,12 +16,18 @@ import (
 // dialRedis starts a server and returns a client of it.
 func dialRedis(t *testing.T, s *stack) *redis.Client {
 	t.Helper()
-	port := freePort(t)
+	host, port := freeAddress(t)
 	start(t, "Ready to accept connections", program(t, "redis-server", "redis-server"),
-		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+		"--port", port, "--bind", host, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	c := redis.NewClient(&redis.Options{
-		Addr:     "127.0.0.1:" + port,
+		Addr:     net.JoinHostPort(host, port),
 		PoolSize: 100,
+		// A busy machine must not make it give up, let alone send a command twice.
+		MaxRetries:   -1,
+		DialTimeout:  time.Minute,
+		ReadTimeout:  time.Minute,
+		WriteTimeout: time.Minute,
+		PoolTimeout:  time.Minute,
 		Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return s.dialer().DialContext(ctx, network, address)
 		},
@@ -112,7 +118,7 @@ func TestRedis(t *testing.T) {
 	t.Run("blocking", func(t *testing.T) {
 		popped := make(chan []string, 1)
 		go func() {
-			got, err := c.BLPop(ctx, 20*time.Second, "queue").Result()
+			got, err := c.BLPop(ctx, time.Minute, "queue").Result()
 			if err != nil {
 				t.Error(err)
 			}

@@ -27,7 +27,7 @@ type room struct {
 }
 
 // patience is how long a member may keep the others waiting.
-const patience = 5 * time.Second
+const patience = 30 * time.Second
 
 // openRoom serves a room on ln, one of package listener's, until close is
 // called.

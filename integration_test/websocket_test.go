@@ -337,7 +337,7 @@ func TestWebSocketDeadline(t *testing.T) {
 	if e, ok := (<-ended).(net.Error); !ok || !e.Timeout() {
 		t.Errorf("ReadMessage returned %v", e)
 	}
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("ReadMessage returned after %v", took)
 	}
 }

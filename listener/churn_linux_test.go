@@ -38,11 +38,11 @@ func takeCensus(t *testing.T, rt *moorrt.Runtime) census {
 	return c
 }
 
-// awaitCensus gives the last connections ten seconds to go until nothing is
+// awaitCensus gives the last connections a minute to go until nothing is
 // left that was not there before.
 func awaitCensus(t *testing.T, rt *moorrt.Runtime, before census) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		now := takeCensus(t, rt)
 		if now.descriptors <= before.descriptors && now.goroutines <= before.goroutines &&

@@ -82,8 +82,8 @@ func fullAddress(t *testing.T) string {
 
 func TestDialTimeouts(t *testing.T) {
 	const wait = 50 * time.Millisecond
-	dial := func(ctx context.Context, t *testing.T, s stack, d net.Dialer, r *record) {
-		start := time.Now()
+	// The time counts from start, when the limit was set.
+	dial := func(ctx context.Context, t *testing.T, start time.Time, s stack, d net.Dialer, r *record) {
 		c, err := s.dialer(d).DialContext(ctx, "tcp", fullAddress(t))
 		if took := time.Since(start); took < wait || took > tardy {
 			t.Errorf("the dial took %v, with a limit of %v", took, wait)
@@ -103,26 +103,30 @@ func TestDialTimeouts(t *testing.T) {
 	}
 	compare(t, map[string]scenario{
 		"timeout": func(t *testing.T, s stack, r *record) {
-			dial(t.Context(), t, s, net.Dialer{Timeout: wait}, r)
+			dial(t.Context(), t, time.Now(), s, net.Dialer{Timeout: wait}, r)
 		},
 		"deadline": func(t *testing.T, s stack, r *record) {
-			dial(t.Context(), t, s, net.Dialer{Deadline: time.Now().Add(wait)}, r)
+			start := time.Now()
+			dial(t.Context(), t, start, s, net.Dialer{Deadline: start.Add(wait)}, r)
 		},
 		"context's deadline": func(t *testing.T, s stack, r *record) {
+			start := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), wait)
 			defer cancel()
-			dial(ctx, t, s, net.Dialer{}, r)
+			dial(ctx, t, start, s, net.Dialer{}, r)
 		},
 		"context cancelled": func(t *testing.T, s stack, r *record) {
 			ctx, cancel := context.WithCancel(t.Context())
+			start := time.Now()
 			defer time.AfterFunc(wait, cancel).Stop()
-			dial(ctx, t, s, net.Dialer{Timeout: time.Minute}, r)
+			dial(ctx, t, start, s, net.Dialer{Timeout: time.Minute}, r)
 		},
 		"cancel channel": func(t *testing.T, s stack, r *record) {
 			cancel := make(chan struct{})
+			start := time.Now()
 			defer time.AfterFunc(wait, func() { close(cancel) }).Stop()
 			//lint:ignore SA1019 deprecated, and still to be the same
-			dial(t.Context(), t, s, net.Dialer{Cancel: cancel}, r)
+			dial(t.Context(), t, start, s, net.Dialer{Cancel: cancel}, r)
 		},
 	})
 }

@@ -119,6 +119,9 @@ func eventCalls(t *testing.T, strace string, rounds int) map[string]float64 {
 // What a request costs is the difference between a run with many and one with
 // few: starting, accepting and ending cancel out.
 func TestEventCostsOneReadAndOneWrite(t *testing.T) {
+	if raceDetector {
+		t.Skip("a program without the race detector is what counts")
+	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed: system calls can't be counted")

@@ -19,7 +19,7 @@ import (
 // own.
 func TestEventServerOutOfDescriptors(t *testing.T) {
 	if os.Getenv(exhaustionVariable) == "" {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestEventServerOutOfDescriptors$", "-test.v")
 		cmd.Env = append(os.Environ(), exhaustionVariable+"=1")

@@ -95,7 +95,7 @@ func requester(tb testing.TB, to net.Addr) func() {
 	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: to.(*net.TCPAddr).Port}); err != nil {
 		tb.Fatal(err)
 	}
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 30}); err != nil {
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 120}); err != nil {
 		tb.Fatal(err)
 	}
 	out, in := make([]byte, 64), make([]byte, 64)

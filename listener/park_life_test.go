@@ -59,7 +59,7 @@ func TestParkHookHearsTheSame(t *testing.T) {
 			settle()
 			c.Close()
 			// Wait until the server has done with it.
-			for deadline := time.Now().Add(10 * time.Second); ; {
+			for deadline := time.Now().Add(time.Minute); ; {
 				words := strings.Fields(st.text())
 				if len(words) == i+1 && strings.HasSuffix(words[i], "c") || strings.HasSuffix(st.text(), "h") {
 					break
@@ -102,13 +102,13 @@ func TestParkKeepsIdleTimeout(t *testing.T) {
 	s := servePark(t, &http.Server{Handler: echoPath, IdleTimeout: timeout}, listener.Grace(soon))
 	c := s.dial(t)
 	r := bufio.NewReader(c)
+	began := time.Now() // at the latest
 	get(t, c, r, "/")
-	began := time.Now()
 	s.awaitParked(t, 1)
 	if _, err := r.ReadByte(); err != io.EOF {
 		t.Fatal(err)
 	}
-	if d := time.Since(began); d < timeout*9/10 || d > timeout+time.Second {
+	if d := time.Since(began); d < timeout || d > timeout+tardy {
 		t.Errorf("closed after %v, want %v", d, timeout)
 	}
 	s.states.await(t, "naic")
@@ -130,12 +130,12 @@ func TestParkKeepsDeadlineOfIdleRead(t *testing.T) {
 func TestParkLimitsFirstByte(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	s := servePark(t, &http.Server{Handler: echoPath}, listener.FirstByte(timeout))
-	c := s.dial(t)
 	began := time.Now()
+	c := s.dial(t)
 	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
 		t.Fatal(err)
 	}
-	if d := time.Since(began); d < timeout || d > timeout+time.Second {
+	if d := time.Since(began); d < timeout || d > timeout+tardy {
 		t.Errorf("closed after %v, want %v", d, timeout)
 	}
 	if got := s.states.text(); got != "" {
@@ -167,7 +167,7 @@ func TestParkSlowLoris(t *testing.T) {
 			t.Fatalf("got %q, %v", got, err)
 		}
 	}
-	if d := time.Since(began); d < 2*time.Second || d > 10*time.Second {
+	if d := time.Since(began); d < 2*time.Second || d > 2*time.Second+tardy {
 		t.Errorf("closed after %v", d)
 	}
 }
@@ -228,7 +228,7 @@ func TestParkShutdownUnderLoad(t *testing.T) {
 		})
 	}
 	<-enough
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown returned %v", err)
@@ -249,7 +249,7 @@ func TestParkShutdownUnderLoad(t *testing.T) {
 		words := strings.Fields(s.states.text())
 		return len(words) == parked+busy && !slices.ContainsFunc(words, func(w string) bool { return !strings.HasSuffix(w, "c") })
 	}
-	for until := time.Now().Add(10 * time.Second); !closedAll(); time.Sleep(10 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); !closedAll(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatal("the hook was not told of every end")
 		}

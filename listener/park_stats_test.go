@@ -13,7 +13,7 @@ import (
 // is returned.
 func (s *parkServer) awaitStats(t *testing.T, want listener.ParkStats) (parks uint64) {
 	t.Helper()
-	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) { // there is no event for it
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) { // there is no event for it
 		got := s.park.Stats()
 		parks, got.Parks = got.Parks, 0
 		if got == want {

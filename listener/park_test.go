@@ -90,7 +90,7 @@ func (st *states) text() string {
 // await waits until what was told is want.
 func (st *states) await(t *testing.T, want string) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		st.mu.Lock()
 		changed := st.changed
@@ -110,7 +110,7 @@ func (st *states) await(t *testing.T, want string) {
 // awaitParked waits until n connections are parked.
 func (s *parkServer) awaitParked(t *testing.T, n int) {
 	t.Helper()
-	limit := time.Now().Add(20 * time.Second)
+	limit := time.Now().Add(time.Minute)
 	for s.park.Parked() != n {
 		if time.Now().After(limit) {
 			t.Fatalf("%d connections are parked, want %d", s.park.Parked(), n)

@@ -206,7 +206,7 @@ func TestServeHTTP(t *testing.T) {
 	address := serveHandlers(t, &listener.Server{Handler: func(c net.Conn) {
 		r := bufio.NewReader(c)
 		for {
-			c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			c.SetReadDeadline(time.Now().Add(time.Minute))
 			req, err := http.ReadRequest(r)
 			if err != nil {
 				return
@@ -522,7 +522,7 @@ func TestServeStress(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				c.SetDeadline(time.Now().Add(20 * time.Second))
+				c.SetDeadline(time.Now().Add(time.Minute))
 				buf := make([]byte, 16)
 				for i := range 10 {
 					c.Write(buf[:1+i])
@@ -554,7 +554,7 @@ func TestServeStress(t *testing.T) {
 		t.Errorf("%d descriptors left", n)
 	}
 	rt.Shutdown(t.Context())
-	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); runtime.NumGoroutine() > goroutines; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d goroutines more", runtime.NumGoroutine()-goroutines)
 		}

@@ -26,7 +26,7 @@ func newRuntime(t *testing.T) *moorrt.Runtime {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := rt.Shutdown(ctx); err != nil {
 			t.Errorf("descriptors were left over at the end: %v", err)

@@ -57,7 +57,7 @@ func TestTimeoutsDoNotDisturbEachOther(t *testing.T) {
 		if got := p.wait(timeout); got != nil {
 			t.Fatalf("events %v", got)
 		}
-		if took := time.Since(start); took < timeout || took > timeout+5*time.Second {
+		if took := time.Since(start); took < timeout || took > timeout+patience {
 			t.Errorf("timeout %v: returned after %v", timeout, took)
 		}
 	}
@@ -73,7 +73,7 @@ func TestZeroTimeoutAsksTheSystem(t *testing.T) {
 	p.reregister(a.source(), 1, R, netpoll.Level)
 	start := time.Now()
 	p.silent("nothing to read")
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > patience {
 		t.Errorf("a Poll that must not block took %v", took)
 	}
 	b.write([]byte("x"))

@@ -80,7 +80,7 @@ func inChild(t *testing.T, f func(t *testing.T)) {
 		return
 	}
 	exact := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
-	cmd := exec.Command(os.Args[0], "-test.run", exact, "-test.v", "-test.timeout=60s")
+	cmd := exec.Command(os.Args[0], "-test.run", exact, "-test.v", "-test.timeout=5m")
 	cmd.Env = append(os.Environ(), variable+"="+t.Name(),
 		"GORACE=atexit_sleep_ms=0") // a second for each child otherwise
 	out, err := cmd.CombinedOutput()

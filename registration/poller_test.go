@@ -19,7 +19,7 @@ const (
 	oneshot = netpoll.OneShot
 
 	// limit ends a wait for something that must come.
-	limit = 30 * time.Second
+	limit = 2 * time.Minute
 )
 
 // A poller is a Poll with the Events that it fills.

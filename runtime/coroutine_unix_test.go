@@ -65,7 +65,7 @@ func rawPair(t testing.TB, rt *Runtime, l *Loop) (fd *FD, peer int) {
 	if err := fd.Init(rt, fds[0], Stream); err != nil {
 		t.Fatal(err)
 	}
-	tv := unix.NsecToTimeval(int64(20 * time.Second))
+	tv := unix.NsecToTimeval(int64(time.Minute))
 	unix.SetsockoptTimeval(fds[1], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
 	t.Cleanup(func() { fd.Close(); unix.Close(fds[1]) })
 	return fd, fds[1]
@@ -117,7 +117,7 @@ func within[T any](t testing.TB, ch <-chan T, what string) (v T) {
 	t.Helper()
 	select {
 	case v = <-ch:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("waited in vain: ", what)
 	}
 	return v
@@ -126,7 +126,7 @@ func within[T any](t testing.TB, ch <-chan T, what string) (v T) {
 // eventually waits until f is true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !f(); {
+	for end := time.Now().Add(time.Minute); !f(); {
 		if time.Now().After(end) {
 			t.Fatal("waited in vain: ", what)
 		}

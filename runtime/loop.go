@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	goruntime "runtime"
 	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/moor-net/moor/internal/mono"
+	"github.com/moor-net/moor/internal/parker"
 	"github.com/moor-net/moor/internal/slots"
 	"github.com/moor-net/moor/internal/wheel"
 	"github.com/moor-net/moor/netpoll"
@@ -41,12 +41,10 @@ type Loop struct {
 
 	driver
 	batch *netpoll.Events // of the turn
+	woken []woken         // whom they concern
 
 	counters
 }
-
-// eventsPerTurn bounds a turn: what else is ready comes with the next one.
-const eventsPerTurn = 256
 
 // interest is what every FD is registered for, once, edge-triggered. Priority
 // is there because a read stops at urgent data: see pressing.
@@ -58,7 +56,8 @@ func newLoop(rt *Runtime, index int) (*Loop, error) {
 		return nil, err
 	}
 	l := &Loop{rt: rt, index: index, poll: poll, done: make(chan struct{}),
-		next: wheel.Never, timer: registration.NewTimer(), batch: netpoll.NewEvents(eventsPerTurn)}
+		next: wheel.Never, timer: registration.NewTimer(), batch: netpoll.NewEvents(eventsPerTurn),
+		woken: make([]woken, 0, eventsPerTurn)}
 	if err := poll.Register(l.timer, timerToken, netpoll.Readable, netpoll.Edge); err != nil {
 		poll.Close()
 		return nil, err
@@ -179,26 +178,10 @@ func (l *Loop) run() {
 		}
 		region := trace.StartRegion(context.Background(), "moor turn")
 		l.meter.begin(n)
-		jobs, woke := false, false
-		for ev := range l.batch.All() {
-			switch ev.Token() {
-			case timerToken:
-				l.expire()
-				continue
-			case queueToken:
-				jobs = true // after the events, whose FDs they may concern
-				continue
-			}
-			p := l.table.Get(slots.Handle(ev.Token()))
-			if p == nil {
-				continue
-			}
-			// The slot may be freed at any moment: the pointer is then nil,
-			// or that of the next tenant, who takes it for a spurious event.
-			if fd := p.Load(); fd != nil {
-				woke = woke || (fd.r.state.Load()|fd.w.state.Load())&asleep != 0
-				fd.deliver(ev.Readiness())
-			}
+		due, jobs := l.gather()
+		woke := l.deliver()
+		if due {
+			l.expire()
 		}
 		if jobs {
 			l.queue.run(&l.meter)
@@ -217,7 +200,7 @@ func (l *Loop) run() {
 		// meanwhile are fetched together. Without any the loop uses its time
 		// slice: giving it away would put those who compute first.
 		if woke || jobs || n > 0 && !ran {
-			goruntime.Gosched()
+			parker.Yield()
 		}
 	}
 }

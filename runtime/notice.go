@@ -51,7 +51,10 @@ func (fd *FD) NotifyRead(n *Notice) error {
 	case !locked:
 		return ErrBusy
 	}
-	n.fd, n.job.to = fd, n
+	n.fd = fd
+	if n.job.to == nil {
+		n.job.to = n // for good: see foresee
+	}
 	n.state.Store(armed)
 	due, err := n.settle()
 	switch {

@@ -73,6 +73,18 @@ func (s *side) take() bool {
 // keep says that the next operation is worth trying too.
 func (s *side) keep() { s.state.Or(ready) }
 
+// waiter returns who waits, as it looks now: the goroutine that sleeps, or the job that is to be
+// run, or neither.
+func (s *side) waiter() (g uintptr, j *job) {
+	switch state := s.state.Load(); {
+	case state&asleep != 0:
+		return s.seat.Sleeper(), nil
+	case state&waiting != 0:
+		return 0, s.who.Load()
+	}
+	return 0, nil
+}
+
 // rouse sets bits and wakes who waits. A goroutine is woken here; a job is
 // returned, for the caller to run it where that is right.
 func (s *side) rouse(bits uint32) *job {

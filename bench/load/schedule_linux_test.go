@@ -51,7 +51,7 @@ func TestFixedRateIsKept(t *testing.T) {
 func TestCoordinatedOmissionIsAccountedFor(t *testing.T) {
 	const stalled = 200 * time.Millisecond
 	addr := serve(t, changed(func(from int, b []byte) []byte {
-		if from == 64*20 {
+		if from <= 64*20 && from+len(b) > 64*20 { // on a busy machine several messages may come as one
 			time.Sleep(stalled)
 		}
 		return b

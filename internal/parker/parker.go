@@ -68,6 +68,15 @@ func (p *Parker) Unpark() {
 	goready(g, 2)
 }
 
+// Sleeper returns the goroutine that sleeps in Park now, zero if none does: see
+// package goroutine.
+func (p *Parker) Sleeper() uintptr {
+	if g := atomic.LoadUintptr(&p.g); g != permit {
+		return g
+	}
+	return 0
+}
+
 // The scheduler's numbers for a goroutine that waits for the network.
 const (
 	waitReasonIOWait = 2
@@ -84,6 +93,17 @@ func gopark(commit func(g uintptr, word unsafe.Pointer) bool, word unsafe.Pointe
 //
 //go:linkname goready runtime.goready
 func goready(g uintptr, traceSkip int)
+
+// Yield lets the goroutines that this processor has in its queue run first. It is
+// runtime.Gosched but for the place where the caller waits: not behind everybody
+// in the process, which may be goroutines that compute for whole time slices, but
+// at the end of that queue. The scheduler looks elsewhere once in 61 times.
+func Yield() { goyield() }
+
+// goyield: see runtime/proc.go.
+//
+//go:linkname goyield runtime.goyield
+func goyield()
 
 // commit is what decides between the sleeper and its waker. It runs on the
 // scheduler's stack, where code must not be instrumented, grow the stack,

@@ -133,3 +133,19 @@ func BenchmarkParkUnpark(b *testing.B) {
 		c.Park()
 	}
 }
+
+// Who yields comes back, and those who could run have run by then.
+func TestYieldLetsOthersRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var ran atomic.Int32
+	for range 10 {
+		go ran.Add(1)
+	}
+	// Once would do, if nobody was preempted meanwhile.
+	for range 100 {
+		if Yield(); ran.Load() == 10 {
+			return
+		}
+	}
+	t.Errorf("%d of 10 goroutines have run", ran.Load())
+}

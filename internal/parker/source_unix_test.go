@@ -22,6 +22,8 @@ func TestSchedulerIsAsExpected(t *testing.T) {
 		"proc.go": {
 			`//go:linkname gopark\nfunc gopark\(unlockf func\(\*g, unsafe\.Pointer\) bool, lock unsafe\.Pointer, reason waitReason, traceReason traceBlockReason, traceskip int\) \{`,
 			`//go:linkname goready\nfunc goready\(gp \*g, traceskip int\) \{`,
+			`//go:linkname goyield\nfunc goyield\(\) \{`,
+			`(?s)func goyield_m\(gp \*g\) \{.*?\n\trunqput\(pp, gp, false\)\n`,
 		},
 		"runtime2.go":     {`type waitReason uint8`, `waitReasonZero .*= iota.*\n\s*waitReasonGCAssistMarking.*\n\s*waitReasonIOWait`},
 		"traceruntime.go": {`type traceBlockReason uint8`, `traceBlockGeneric traceBlockReason = iota\n\s*traceBlockForever\n\s*traceBlockNet\n`},

@@ -47,9 +47,7 @@ const (
 	maxRounds = 10
 	// maxRetries bounds the tests, subtests counted, that are run once more.
 	maxRetries = 50
-	// raceFactor is how much longer tests may take with the race detector. One
-	// of them, TestSendfileWithLargeFile, needs a minute of computing for
-	// 2 GiB of random numbers and their checksum, and several on a busy machine.
+	// raceFactor is how much longer tests may take with the race detector.
 	raceFactor = 3
 	// apartTimeout bounds a test that runs on its own.
 	apartTimeout = 2 * time.Minute

@@ -1,0 +1,84 @@
+//go:build amd64 || arm64
+
+package prefetch
+
+import (
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/moor-net/moor/internal/goroutine"
+)
+
+// What is hinted at for a goroutine that sleeps is where it sleeps.
+func TestAGoroutinesStackIsWhereItSleeps(t *testing.T) {
+	type place struct{ g, at uintptr }
+	asleep, wake := make(chan place, 1), make(chan bool)
+	ended := make(chan bool)
+	go func() {
+		deep() // the stack does not move from now on
+		var local byte
+		asleep <- place{goroutine.ID(), uintptr(unsafe.Pointer(&local))}
+		<-wake
+		runtime.KeepAlive(&local)
+		close(ended)
+	}()
+	p := <-asleep
+	for !sleepsInReceive() {
+		runtime.Gosched()
+	}
+	if sp := sleepsAt(p.g); sp > p.at || p.at-sp > 1024 {
+		t.Errorf("the goroutine sleeps at %#x and has a variable at %#x: too far apart", sp, p.at)
+	}
+	close(wake)
+	<-ended
+}
+
+//go:noinline
+func deep() byte {
+	var frame [16 << 10]byte
+	i := len(os.Args) // not known to the compiler
+	frame[i]++
+	return frame[2*i]
+}
+
+// sleepsInReceive reports whether the test's goroutine has come to its receive.
+func sleepsInReceive() bool {
+	buf := make([]byte, 64<<10)
+	for _, s := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(s, "TestAGoroutinesStackIsWhereItSleeps.func1") && strings.Contains(s, "[chan receive") {
+			return true
+		}
+	}
+	return false
+}
+
+// Addresses of no memory, and none at all, do no harm.
+func TestAnyAddressWillDo(t *testing.T) {
+	for _, a := range []uintptr{0, 1, 4096, ^uintptr(0), 1 << 63, 1 << 47} {
+		Lines(a, 3)
+		Lines(a, 0)
+	}
+	Goroutine(0)
+	Stack(0)
+}
+
+func TestNothingIsAllocated(t *testing.T) {
+	g := goroutine.ID()
+	if n := testing.AllocsPerRun(100, func() {
+		Lines(g, 2)
+		Goroutine(g)
+		Stack(g)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkStack(b *testing.B) {
+	g := goroutine.ID()
+	for b.Loop() {
+		Stack(g)
+	}
+}
