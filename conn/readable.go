@@ -38,10 +38,10 @@ func (c *conn) NotifyReadable(f func(error)) error {
 	}
 	fd := c.fd // not c, which only f may keep alive
 	n := new(moorrt.Notice)
-	n.F = func(err error) {
-		n.F = nil
+	n.To = moorrt.RecipientFunc(func(err error) {
+		n.To = nil
 		f(waitError(fd, err))
-	}
+	})
 	err := waitError(fd, fd.NotifyRead(n))
 	runtime.KeepAlive(c)
 	return err
@@ -62,7 +62,7 @@ func (c *conn) WaitReadable(ctx context.Context) error {
 		return waitError(c.fd, netfd.ContextError(err))
 	}
 	done := make(chan error, 1)
-	n := &moorrt.Notice{F: func(err error) { done <- err }}
+	n := &moorrt.Notice{To: moorrt.RecipientFunc(func(err error) { done <- err })}
 	if err := c.fd.NotifyRead(n); err != nil {
 		return waitError(c.fd, err)
 	}

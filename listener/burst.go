@@ -120,7 +120,7 @@ func (s *BurstServer) accept(l *TCPListener) error {
 	}
 	runtime.KeepAlive(l)
 	b := &burstConn{TCPConn: conn.NewTCPConn(fd), fd: fd, server: s}
-	b.notice.F = b.came
+	b.notice.To = (*restingBurst)(b)
 	s.conns.Add(1)
 	s.all.Lock()
 	b.place = len(s.list)
@@ -161,8 +161,12 @@ func (b *burstConn) retire() {
 	}
 }
 
-// came is called on the loop when there is something to read.
-func (b *burstConn) came(err error) {
+// restingBurst is a burstConn as its Notice sees it.
+type restingBurst burstConn
+
+// Notify is called on the loop when there is something to read.
+func (r *restingBurst) Notify(err error) {
+	b := (*burstConn)(r)
 	if err != nil {
 		b.finish(err)
 		return

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/netfd"
 )
 
 // Park returns a listener for srv to serve from, on which idle keep-alive
@@ -69,7 +70,7 @@ func Park(srv *http.Server, ln net.Listener, opts ...ParkOption) (net.Listener, 
 type ParkOption func(*ParkListener)
 
 // Grace sets how long a connection must have been idle, at least, to be parked:
-// 5 s by default. It is exceeded by up to an eighth. With zero or less
+// 5 s by default. It is exceeded by up to an eighth, or by 10 ms. With zero or less
 // connections are parked whenever they are idle, which costs busy ones dearly.
 func Grace(d time.Duration) ParkOption {
 	return func(p *ParkListener) { p.grace = d }
@@ -96,13 +97,16 @@ type ParkListener struct {
 	user   hooks
 	hooked bool // connections are parked by the server's hook
 
-	tick atomic.Uint32 // the number of periods gone by: see sweep
+	tick  atomic.Uint32     // the number of periods gone by: see sweep
+	local netfd.SharedAddrs // of the connections' own ends
+
+	_ [64]byte // what is above every request reads, and seldom changes
 
 	mu        sync.Mutex
-	arrival   sync.Cond // queue, failed or shut has changed
-	queue     []net.Conn
-	failed    error // for one Accept to return
-	accepting bool  // there is an acceptor
+	arrival   sync.Cond  // listQueued, queue, failed or shut has changed
+	queue     []net.Conn // for Accept, what can't be parked
+	failed    error      // for one Accept to return
+	accepting bool       // there is an acceptor
 	shut      bool
 	lists     [lists]list
 	parks     uint64
@@ -165,15 +169,17 @@ func (p *ParkListener) Accept() (net.Conn, error) {
 				err = net.ErrClosed
 			}
 			return nil, err
+		case p.lists[listQueued].first != nil:
+			if s := p.lists[listQueued].first; p.resume(s) {
+				return s.value(), nil
+			}
 		case len(p.queue) > 0:
 			c := p.queue[0]
 			p.queue[0] = nil
 			if p.queue = p.queue[1:]; len(p.queue) == 0 {
 				p.queue = nil // after a burst it is large
 			}
-			if s := p.session(c); s == nil || s.resume() {
-				return c, nil
-			}
+			return c, nil
 		case p.failed != nil:
 			err := p.failed
 			p.failed = nil
@@ -252,13 +258,16 @@ func (p *ParkListener) take(c net.Conn) {
 		return
 	}
 	s := newSession(p, raw)
+	if secure || p.user.context != nil {
+		s.more = new(extras)
+	}
 	if secure {
-		s.tls = &TLSSession{tc, s}
+		s.more.tls = &TLSSession{tc, s}
 	}
 	p.wait(s, waiting, listFresh)
 }
 
-// push gives c to Accept. It reports false when there is no Accept any more.
+// push gives c, which is no Session of p, to Accept. It reports false when there is no Accept any more.
 func (p *ParkListener) push(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -275,19 +284,15 @@ func (p *ParkListener) push(c net.Conn) bool {
 func (p *ParkListener) Close() error {
 	p.mu.Lock()
 	p.shut = true
-	var gone []*Session
 	for _, c := range p.queue {
-		if s := p.session(c); s == nil {
-			defer c.Close()
-		} else if s.end(queued) {
-			gone = append(gone, s)
-		}
+		defer c.Close()
 	}
 	p.queue = nil
-	for _, place := range []place{listFresh, listShaking, listParked} {
+	var gone []*Session
+	for _, place := range []place{listFresh, listShaking, listParked, listQueued} {
 		for s := p.lists[place].first; s != nil; {
 			next := s.next
-			if s.end(waiting) || s.end(shaking) {
+			if s.end(waiting) || s.end(shaking) || s.end(queued) {
 				p.move(s, listNone)
 				gone = append(gone, s)
 			}
@@ -298,7 +303,7 @@ func (p *ParkListener) Close() error {
 	p.mu.Unlock()
 	err := p.ln.Close()
 	for _, s := range gone {
-		if s.tls != nil {
+		if s.tls() != nil {
 			go s.shut() // it may wait to send its last words
 		} else {
 			s.shut()

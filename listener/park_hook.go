@@ -24,7 +24,19 @@ func (p *ParkListener) hook(srv *http.Server) {
 			p.first = srv.ReadTimeout
 		}
 	}
-	srv.ConnState = p.connState
+	srv.ConnState = func(c net.Conn, state http.ConnState) {
+		// What every request comes to is kept short.
+		if s, ok := c.(*Session); ok && s.p == p && p.user.state == nil {
+			switch state {
+			case http.StateActive:
+				return
+			case http.StateIdle:
+				s.mode.Or(reported)
+				return
+			}
+		}
+		p.connState(c, state)
+	}
 	if srv.ConnContext != nil {
 		srv.ConnContext = p.connContext
 	}
@@ -51,7 +63,7 @@ func (p *ParkListener) follow(s *Session, state http.ConnState) bool {
 		}
 		s.known = true
 	case http.StateIdle:
-		s.set(reported, 0)
+		s.mode.Or(reported)
 	case http.StateHijacked:
 		s.release()
 	case http.StateClosed:
@@ -67,8 +79,8 @@ func (p *ParkListener) connContext(ctx context.Context, c net.Conn) context.Cont
 	if s == nil {
 		return p.user.context(ctx, c)
 	}
-	if s.ctx == nil {
-		s.ctx = p.user.context(ctx, c)
+	if s.more.ctx == nil {
+		s.more.ctx = p.user.context(ctx, c)
 	}
-	return s.ctx
+	return s.more.ctx
 }

@@ -328,3 +328,46 @@ func TestParkCloseFromOutside(t *testing.T) {
 	s.states.await(t, "naic naic")
 	s.awaitParked(t, 0)
 }
+
+// The local addresses of parked connections take no memory, not even where the
+// listener's own is not theirs; and remain what they are.
+func TestParkSharesLocalAddresses(t *testing.T) {
+	ln, err := listener.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := ln.Addr().(*net.TCPAddr).Port
+	addrs := make(chan net.Addr, 1)
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		addrs <- r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	})}
+	if ln, err = listener.Park(srv, ln, listener.Grace(soon)); err != nil {
+		t.Fatal(err)
+	}
+	go srv.Serve(ln)
+	defer srv.Close()
+	s := &parkServer{park: ln.(*listener.ParkListener)}
+	var clients []net.Conn
+	for _, host := range []string{"127.0.0.1", "127.0.0.1", "127.0.0.2"} {
+		c, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(port)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		clients = append(clients, c)
+	}
+	seen := make([]net.Addr, len(clients))
+	for range 3 {
+		for i, c := range clients {
+			get(t, c, bufio.NewReader(c), "/")
+			seen[i] = <-addrs
+			if seen[i].String() != c.RemoteAddr().String() {
+				t.Errorf("local address %v, want %v", seen[i], c.RemoteAddr())
+			}
+		}
+		s.awaitParked(t, len(clients))
+	}
+	if seen[0] != seen[1] {
+		t.Error("two connections to one address have a copy of it each")
+	}
+}

@@ -11,6 +11,7 @@ const (
 	listFresh         // new: before the first byte, in order of arrival
 	listShaking       // new: in the handshake
 	listParked
+	listQueued  // for Accept
 	listWatched // the server's, and lately idle
 	lists
 )
@@ -109,15 +110,19 @@ func (p *ParkListener) unwatch(s *Session) {
 
 // The grace period and the wait for the first byte are counted in ticks of an
 // eighth of the shorter one: an idle read costs a look at a counter, no timer
-// and no clock. There are ticks while there is somebody to count for.
-const ticksPer = 8
+// and no clock. There are ticks while there is somebody to count for, but no more
+// in a second than a server does not notice.
+const (
+	ticksPer     = 8
+	shortestTick = 5 * time.Millisecond
+)
 
 func (p *ParkListener) period() time.Duration {
 	d := p.grace
 	if d <= 0 || p.first > 0 && p.first < d {
 		d = p.first
 	}
-	return max(d/ticksPer, time.Millisecond)
+	return max(d/ticksPer, shortestTick)
 }
 
 // ticks returns the number of ticks after which d has passed for sure, the
@@ -154,15 +159,15 @@ func (p *ParkListener) sweep() {
 			s.mu.Lock()
 			p.unwatch(s)
 			s.mu.Unlock()
-		case mode&evicted == 0 && now-s.since.Load() >= grace:
+		case mode&evicted == 0 && now-sinceOf(mode) >= grace:
 			s.mu.Lock()
-			s.evict()
+			s.evict(mode) // if it is another read by now, that one's time comes later
 			s.mu.Unlock()
 		}
 		s = next
 	}
 	if p.first > 0 {
-		for s := p.lists[listFresh].first; s != nil && now-s.since.Load() >= first; {
+		for s := p.lists[listFresh].first; s != nil && now-sinceOf(s.mode.Load()) >= first; {
 			next := s.next
 			if s.end(waiting) {
 				p.move(s, listNone)

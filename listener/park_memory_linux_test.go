@@ -21,14 +21,14 @@ func memory() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// An idle keep-alive connection holds no goroutine and at most 500 bytes, and
+// An idle keep-alive connection holds no goroutine and at most 400 bytes, and
 // all of them come back at once with every answer right.
 func TestParkTakesLittleMemory(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		idle time.Duration
 		most float64
-	}{{"plain", 0, 500}, {"with an IdleTimeout", time.Hour, 550}} {
+	}{{"plain", 0, 400}, {"with an IdleTimeout", time.Hour, 450}} {
 		t.Run(c.name, func(t *testing.T) {
 			n := 15000
 			if testing.Short() || raceDetector {

@@ -31,24 +31,27 @@ func (p *ParkListener) wait(s *Session, from state, in place) bool {
 		return false
 	}
 	s.state = waiting
-	s.mode.Store(0)
-	s.since.Store(p.tick.Load())
 	p.put(s, in)
+	s.mode.Store(uint64(p.tick.Load()) << sinceShift)
 	if in == listParked {
 		p.parks++
 	}
 	s.mu.Unlock()
 	p.mu.Unlock()
-	s.FD().ForgetAddrs(p.addr)
+	s.FD().ForgetAddrs(&p.local)
 	if err := s.FD().NotifyRead(&s.notice); err != nil {
 		p.release(s, err)
 	}
 	return true
 }
 
-// woken is called on the connection's loop when the wait is over.
-func (s *Session) woken(err error) {
-	if err == nil && s.announced && s.tls == nil && hasEnded(s.TCPConn) {
+// waiter is a Session as its Notice sees it.
+type waiter Session
+
+// Notify is called on the connection's loop when the wait is over.
+func (w *waiter) Notify(err error) {
+	s := (*Session)(w)
+	if err == nil && s.announced && s.tls() == nil && hasEnded(s.TCPConn) {
 		err = io.EOF // nothing for the server to do
 	}
 	s.p.release(s, err)
@@ -65,7 +68,7 @@ func (p *ParkListener) release(s *Session, err error) {
 			p.startBurying()
 		}
 		p.mu.Unlock()
-	case s.tls != nil && !s.announced:
+	case s.tls() != nil && !s.announced:
 		p.mu.Lock()
 		s.mu.Lock()
 		ok := s.state == waiting
@@ -76,7 +79,7 @@ func (p *ParkListener) release(s *Session, err error) {
 		s.mu.Unlock()
 		p.mu.Unlock()
 		if ok {
-			go p.handshake(s, s.tls.Conn)
+			go p.handshake(s, s.tls().Conn)
 		}
 	default:
 		p.ready(s, waiting)
@@ -93,8 +96,7 @@ func (p *ParkListener) ready(s *Session, from state) {
 		return // closed, and by whom it was is dealing with it
 	}
 	s.state = queued
-	p.put(s, listNone)
-	p.queue = append(p.queue, s.value())
+	p.put(s, listQueued)
 	p.arrival.Signal()
 }
 
@@ -137,7 +139,7 @@ func (p *ParkListener) buryAll() {
 		p.dead = nil
 		p.mu.Unlock()
 		for _, s := range dead {
-			if s.tls != nil {
+			if s.tls() != nil {
 				go s.shut() // it may wait to send its last words
 			} else {
 				s.shut()

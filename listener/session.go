@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,26 +23,32 @@ import (
 //
 // LocalAddr and RemoteAddr return equal values all the time, but not the same
 // pointers once the connection was parked.
+//
+// What a request needs is in the first cache line of two.
 type Session struct {
 	*conn.TCPConn
-	p          *ParkListener
-	tls        *TLSSession     // what the server sees in place of this, if not nil
-	next, prev *Session        // in one of p's lists
-	ctx        context.Context // what http.Server.ConnContext returned
-	notice     moorrt.Notice   // while the session is waiting
-
-	mu sync.Mutex // taken after p's
-	// deadline is the server's own on package mono's scale while the session is
-	// evicted, zero for none. Otherwise the descriptor has it.
-	deadline int64
-	since    atomic.Uint32 // p's tick when the idle read or the wait for the first byte began
-	mode     atomic.Uint32
-	full     atomic.Int32 // the length of the first Read's buffer
-	state    state
-	list     place // changed with both mutexes held
+	p     *ParkListener
+	more  *extras // nil for none
+	mode  atomic.Uint64
+	full  atomic.Int32 // the length of the first Read's buffer
+	state state
+	list  place // changed with both mutexes held
 	// announced says that Accept has returned the session once, known that the
 	// server's hook was told StateNew.
 	announced, known bool
+
+	next, prev *Session      // in one of p's lists
+	notice     moorrt.Notice // while the session is waiting
+	mu         sync.Mutex    // taken after p's
+	// deadline is the server's own on package mono's scale while the session is
+	// evicted, zero for none. Otherwise the descriptor has it.
+	deadline int64
+}
+
+// extras are what most sessions do not have.
+type extras struct {
+	tls *TLSSession     // what the server sees in place of the Session
+	ctx context.Context // what http.Server.ConnContext returned
 }
 
 // state says whose a session is.
@@ -58,23 +65,32 @@ const (
 )
 
 // Bits of Session.mode. With none of them but watched, Read and SetReadDeadline
-// do nothing of their own. A busy connection pays for no more than a few atomic
+// do nothing of their own. A busy connection pays for no more than four atomic
 // operations on this word.
 //
 // net/http tells the hook that a connection is idle, sets the deadline that
 // IdleTimeout asks for, reads if its buffer holds less than four bytes, and
 // sets another deadline. Only a read between the two may end for parking: any
 // later one belongs to a request, if the idle one was not necessary.
+//
+// The upper half is p's tick when the idle read, or the wait, has begun.
 const (
-	opening   = 1 << iota // no Read yet since Accept
-	reported              // StateIdle was reported
-	deadlined             // and then the deadline set: the next Read is the idle one
-	anyway                // Idle was called: the next Read may end whatever its buffer
-	reading               // in the idle read
-	watched               // on the sweep's list, which it leaves only while not reading
-	evicted               // the idle read is to end, since the grace period is over; only while reading
-	skipping              // times the number of line ends that may be skipped: see skip
+	opening   = 1 << iota    // no Read yet since Accept
+	reported                 // StateIdle was reported
+	deadlined                // and then the deadline set: the next Read is the idle one
+	anyway                   // Idle was called: the next Read may end whatever its buffer
+	reading                  // in the idle read
+	watched                  // on the sweep's list, which it leaves only while not reading
+	evicted                  // the idle read is to end, since the grace period is over; only while reading
+	skipping                 // times the number of line ends that may be skipped: see skip
+	skips     = 7 * skipping // of which there are four at most
+
+	sinceShift = 32
+	since      = 1<<64 - 1<<sinceShift
 )
+
+// sinceOf returns the tick of a mode.
+func sinceOf(mode uint64) uint32 { return uint32(mode >> sinceShift) }
 
 // leastBuffer is the smallest size that the buffer of a server's reader may
 // have. What is smaller is a read for something in particular, such as the
@@ -83,14 +99,22 @@ const leastBuffer = 512
 
 func newSession(p *ParkListener, c *conn.TCPConn) *Session {
 	s := &Session{TCPConn: c, p: p}
-	s.notice.F = s.woken
+	s.notice.To = (*waiter)(s)
 	return s
+}
+
+// tls returns what the server sees in place of s, nil if that is s itself.
+func (s *Session) tls() *TLSSession {
+	if s.more == nil {
+		return nil
+	}
+	return s.more.tls
 }
 
 // value returns what the server knows s as.
 func (s *Session) value() net.Conn {
-	if s.tls != nil {
-		return s.tls
+	if c := s.tls(); c != nil {
+		return c
 	}
 	return s
 }
@@ -102,30 +126,27 @@ func (s *Session) NetConn() net.Conn { return s.TCPConn }
 // RemoteAddr implements net.Conn.
 //
 // It is what net/http calls first on the goroutine that it starts for a
-// connection, each time that comes back, and so the moment to prepare that.
+// connection, each time that comes back, and so the moment to make that
+// goroutine's stack as large as serving a request takes, 8 KiB. The runtime
+// would get there in steps, each of which copies and adjusts what is there,
+// which costs least when there is next to nothing yet. The size of a function's
+// frame counts when it is called, whatever it then uses of it: with the runtime's
+// reserve this one's is more than 4 KiB. It must be this function's and not that
+// of another that it calls, or there would be a step to 4 KiB for this one.
+//
+//go:noinline
 func (s *Session) RemoteAddr() net.Addr {
-	if s.mode.Load()&opening != 0 {
-		growStack(false)
+	if s == nil { // never: it is the frame that counts
+		var frame [frameSize]byte
+		touch(&frame)
 	}
 	return s.TCPConn.RemoteAddr()
 }
 
-// growStack makes the goroutine's stack as large as serving a request takes, 8
-// KiB. The runtime would get there in steps, each of which copies and adjusts
-// what is there, which costs least when there is nothing yet. The size of a
-// function's frame counts when it is called, whatever it then uses of it: with
-// the runtime's reserve this one's is more than 4 KiB.
-//
-//go:noinline
-func growStack(use bool) {
-	if use {
-		var frame [3584]byte
-		touch(&frame)
-	}
-}
+const frameSize = 3584
 
 //go:noinline
-func touch(frame *[3584]byte) { frame[0] = 1 }
+func touch(frame *[frameSize]byte) { frame[0] = 1 }
 
 // Idle says that the server wants nothing but the next bytes: it has answered
 // everything, and holds none in buffers of its own. If the next Read finds
@@ -135,7 +156,7 @@ func touch(frame *[3584]byte) { frame[0] = 1 }
 //
 // An http.Server needs none of this: Park reads its hooks.
 func (s *Session) Idle() {
-	s.set(anyway, 0)
+	s.mode.Or(anyway)
 }
 
 // Busy takes back what Idle has said, for servers that find bytes in a buffer of
@@ -148,7 +169,7 @@ func (s *Session) Busy() {
 }
 
 // set changes bits of mode and returns what it was.
-func (s *Session) set(on, off uint32) (was uint32) {
+func (s *Session) set(on, off uint64) (was uint64) {
 	for {
 		was = s.mode.Load()
 		if s.mode.CompareAndSwap(was, was&^off|on) {
@@ -157,58 +178,77 @@ func (s *Session) set(on, off uint32) (was uint32) {
 	}
 }
 
-// read is Read below the session.
-func (s *Session) read(b []byte) (int, error) {
-	if s.tls != nil {
-		return s.tls.Conn.Read(b)
-	}
-	return s.TCPConn.Read(b)
-}
-
 // Read implements net.Conn. It returns io.EOF when the peer has ended, or in
 // order to park the connection: see Idle and Park.
-func (s *Session) Read(b []byte) (int, error) {
-	mode := s.mode.Load()
-	if mode&^watched == 0 || len(b) == 0 {
-		return s.read(b)
+//
+// A goroutine that sleeps in here has no more frames than below a connection
+// that is not parked: each would have to come back from memory.
+func (s *Session) Read(b []byte) (n int, err error) {
+	var mode uint64
+	if s.mode.Load()&^(watched|since) != 0 && len(b) > 0 {
+		mode = s.begin(len(b))
 	}
-	if mode&opening != 0 {
-		s.full.Store(0)
-		if len(b) >= leastBuffer {
-			s.full.Store(int32(min(len(b), 1<<30)))
+	for {
+		if tls := s.tls(); tls == nil {
+			n, err = s.FD().Read(b)
+		} else {
+			n, err = tls.Conn.Read(b)
+		}
+		if mode&skips == 0 || n == 0 {
+			break
+		}
+		if n = s.skip(b[:n]); n > 0 || err != nil {
+			break
 		}
 	}
-	idle := mode&anyway != 0 || mode&deadlined != 0 && len(b) == int(s.full.Load())
-	if mode&opening != 0 && len(b) >= leastBuffer {
-		// The handshake may have been all for now.
-		idle = idle || s.tls != nil && s.p.grace > 0
+	if mode&reading != 0 && s.set(0, reading|evicted)&evicted != 0 {
+		n, err = s.leave(n, err)
 	}
-	if !idle {
-		s.set(0, opening|reported|deadlined|anyway)
-		return s.skip(b)
+	if err != nil && err != io.EOF {
+		err = s.readError(err)
 	}
-	return s.readIdle(b)
+	runtime.KeepAlive(s)
+	return n, err
 }
 
-// readIdle reads, and ends with io.EOF for parking when nothing comes.
+// begin is called before a read of length bytes if mode says more than nothing.
+// It returns what mode says of the read: whether it is the idle one, which may
+// end with io.EOF for parking, and which line ends are to be skipped.
 //
 // The server's buffer must be empty, or its bytes would be lost. net/http reads
 // into what its buffer has left, so the read asks for as much as the session's
 // first one exactly when nothing is in it.
-func (s *Session) readIdle(b []byte) (int, error) {
-	s.since.Store(s.p.tick.Load())
-	was := s.set(reading, opening|reported|deadlined|anyway)
+func (s *Session) begin(length int) (mode uint64) {
+	mode = s.mode.Load()
+	if mode&opening != 0 {
+		s.full.Store(0)
+		if length >= leastBuffer {
+			s.full.Store(int32(min(length, 1<<30)))
+		}
+	}
+	idle := mode&anyway != 0 || mode&deadlined != 0 && length == int(s.full.Load())
+	if mode&opening != 0 && length >= leastBuffer {
+		// The handshake may have been all for now.
+		idle = idle || s.tls() != nil && s.p.grace > 0
+	}
+	if !idle {
+		return s.set(0, opening|reported|deadlined|anyway) & skips
+	}
+	was := s.set(reading|uint64(s.p.tick.Load())<<sinceShift, opening|reported|deadlined|anyway|since)
 	if s.p.grace <= 0 {
 		s.mu.Lock()
-		s.evict()
+		for !s.evict(s.mode.Load()) {
+		}
 		s.mu.Unlock()
 	} else if was&watched == 0 {
 		s.p.watch(s)
 	}
-	n, err := s.skip(b)
-	if s.set(0, reading|evicted)&evicted == 0 {
-		return n, err
-	}
+	return was&skips | reading
+}
+
+// leave is called after an idle read that was evicted. It makes io.EOF of the
+// deadline that it has met, if it has met no other.
+func (s *Session) leave(n int, err error) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at, ok := s.restore()
@@ -220,21 +260,28 @@ func (s *Session) readIdle(b []byte) (int, error) {
 	return n, err
 }
 
-// evict makes the idle read end, if it has not ended by itself. A TLS connection
-// survives it since the error is one of the few that crypto/tls does not keep.
-// s.mu is held.
-func (s *Session) evict() {
-	for {
-		was := s.mode.Load()
-		if was&reading == 0 || was&evicted != 0 {
-			return
-		}
-		// The reader, when it sees the bit, waits for s.mu.
-		if s.mode.CompareAndSwap(was, was|evicted) {
-			break
-		}
+// readError gives an error of Read its form.
+func (s *Session) readError(err error) error {
+	if s.tls() != nil {
+		return err // it has it
+	}
+	fd := s.FD()
+	return &net.OpError{Op: "read", Net: fd.Network(), Source: fd.LocalAddr(), Addr: fd.RemoteAddr(), Err: err}
+}
+
+// evict makes the idle read end that mode tells of. It reports false if it is not
+// as mode says any more. A TLS connection survives it since the error is one of
+// the few that crypto/tls does not keep. s.mu is held.
+func (s *Session) evict(mode uint64) bool {
+	if mode&reading == 0 || mode&evicted != 0 {
+		return true
+	}
+	// The reader, when it sees the bit, waits for s.mu.
+	if !s.mode.CompareAndSwap(mode, mode|evicted) {
+		return false
 	}
 	s.expel()
+	return true
 }
 
 // eviction is the deadline of a session that is evicted, on package mono's
@@ -266,52 +313,61 @@ func (s *Session) restore() (at int64, ok bool) {
 	return fd.ReadDeadline(), !fd.Closed()
 }
 
-// skip is read without the line ends that some clients send after the body of
-// a POST, and that RFC 9112, section 2.2, allows a server to ignore before a
-// request. net/http does, up to four, if the request before was a POST, which
-// it does not know any more once the connection was parked.
-func (s *Session) skip(b []byte) (int, error) {
-	for {
-		n, err := s.read(b)
-		left := s.mode.Load() / skipping
-		if left == 0 || n == 0 {
-			return n, err
-		}
-		ends := uint32(0)
-		for ends < left && int(ends) < n && (b[ends] == '\r' || b[ends] == '\n') {
-			ends++
-		}
-		if int(ends) < n {
-			left = 0 // the request has begun
-		} else {
-			left -= ends
-		}
-		s.set(left*skipping, ^uint32(skipping-1))
-		if n = copy(b, b[ends:n]); n > 0 || err != nil {
-			return n, err
-		}
+// skip takes off the beginning of b, which was read, the line ends that some
+// clients send after the body of a POST, and that RFC 9112, section 2.2, allows
+// a server to ignore before a request. It returns what is left. net/http skips
+// up to four, if the request before was a POST, which it does not know any more
+// once the connection was parked.
+func (s *Session) skip(b []byte) int {
+	left := s.mode.Load() & skips / skipping
+	ends := uint64(0)
+	for ends < left && int(ends) < len(b) && (b[ends] == '\r' || b[ends] == '\n') {
+		ends++
 	}
+	if int(ends) < len(b) {
+		left = 0 // the request has begun
+	} else {
+		left -= ends
+	}
+	s.set(left*skipping, skips)
+	return copy(b, b[ends:])
 }
 
 // SetReadDeadline implements net.Conn.
 func (s *Session) SetReadDeadline(t time.Time) error {
-	switch mode := s.mode.Load(); {
-	case mode&reported != 0:
+	if s.mode.Load()&(reported|deadlined) != 0 {
+		s.advance()
+	}
+	err := s.FD().SetReadDeadline(t)
+	if err != nil || s.mode.Load()&evicted != 0 {
+		err = s.reset(t, err)
+	}
+	runtime.KeepAlive(s)
+	return err
+}
+
+// advance notes a deadline that is set after StateIdle was reported.
+func (s *Session) advance() {
+	if s.mode.Load()&reported != 0 {
 		s.set(deadlined, reported)
-	case mode&deadlined != 0:
+	} else {
 		s.set(0, deadlined)
 	}
-	err := s.TCPConn.SetReadDeadline(t)
-	if s.mode.Load()&evicted != 0 {
-		// It may have replaced the one that is to end the idle read, after
-		// which it is set again.
-		s.mu.Lock()
-		if s.mode.Load()&evicted != 0 {
-			s.expel()
-		}
-		s.mu.Unlock()
+}
+
+// reset is called after the deadline was set to t if that has failed, or while
+// the session is evicted: it may have replaced the deadline that is to end the
+// idle read, after which it is set again.
+func (s *Session) reset(t time.Time, err error) error {
+	if err != nil {
+		return s.TCPConn.SetReadDeadline(t) // which gives the error its form
 	}
-	return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mode.Load()&evicted != 0 {
+		s.expel()
+	}
+	return nil
 }
 
 // SetDeadline implements net.Conn.
@@ -351,28 +407,30 @@ func (s *Session) Close() error {
 
 // shut closes what is below the session.
 func (s *Session) shut() error {
-	if s.tls != nil {
-		return s.tls.Conn.Close()
+	if c := s.tls(); c != nil {
+		return c.Conn.Close()
 	}
 	return s.TCPConn.Close()
 }
 
-// resume makes s the server's, and reports false if it was closed meanwhile.
-func (s *Session) resume() bool {
+// resume makes s, which is in listQueued, the server's, and reports false if it
+// was closed meanwhile. p.mu is held.
+func (p *ParkListener) resume(s *Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.put(s, listNone)
 	if s.state != queued {
 		return false
 	}
 	s.state = serving
-	mode := uint32(opening)
+	mode := uint64(opening)
 	if s.announced {
 		mode |= 4 * skipping
 	}
 	s.mode.Store(mode)
 	s.announced = true
 	if s.FD().ReadDeadline() != 0 {
-		s.TCPConn.SetReadDeadline(time.Time{})
+		s.FD().SetReadDeadline(time.Time{})
 	}
 	return true
 }

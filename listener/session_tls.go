@@ -32,8 +32,17 @@ func (c *TLSSession) SetReadDeadline(t time.Time) error { return c.s.SetReadDead
 // SetDeadline implements net.Conn.
 func (c *TLSSession) SetDeadline(t time.Time) error { return c.s.SetDeadline(t) }
 
-// RemoteAddr implements net.Conn: see Session.RemoteAddr.
-func (c *TLSSession) RemoteAddr() net.Addr { return c.s.RemoteAddr() }
+// RemoteAddr implements net.Conn: see Session.RemoteAddr, whose frame this has
+// too.
+//
+//go:noinline
+func (c *TLSSession) RemoteAddr() net.Addr {
+	if c == nil {
+		var frame [frameSize]byte
+		touch(&frame)
+	}
+	return c.s.TCPConn.RemoteAddr()
+}
 
 // NetConn returns the *conn.TCPConn below, as a *tls.Conn's does.
 func (c *TLSSession) NetConn() net.Conn { return c.s.TCPConn }

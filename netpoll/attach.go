@@ -125,6 +125,10 @@ func (p *Poll) Update(slot Slot, token Token, interest Ready, opts PollOpt) (Slo
 // source would block: see [Poll.Rearm].
 const NeedsRearm = needsRearm
 
+// Fresh says whether, on this system, what an event says of a descriptor was so
+// at some moment during the call of Poll that has returned it, not only before.
+const Fresh = fresh
+
 // Rearm says that an operation on a source that is registered with Edge would
 // block: it asks for an event when the source becomes ready, as the bits say,
 // Readable or Writable or both; at once if it is by now. Calls for the same

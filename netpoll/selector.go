@@ -10,6 +10,8 @@ package netpoll
 //		Zero when an edge is reported once. A system that can't see it all
 //		repeats edges, but not before so long: events that nobody needed are
 //		allowed, missing ones are not.
+//	const fresh
+//		Whether what an event says was so during the wait that has returned it.
 //
 //	newSelector() (*selector, error)
 //

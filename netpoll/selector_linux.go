@@ -51,6 +51,7 @@ type epollSet struct {
 const (
 	needsRearm  = false
 	edgeRepeats = 0
+	fresh       = true // epoll looks at a source again when it hands out its event
 )
 
 // timerKey marks the timerfd's events; no slot has this key.

@@ -18,6 +18,7 @@ type selector struct{}
 const (
 	needsRearm  = false
 	edgeRepeats = 0
+	fresh       = false
 )
 
 var errUnsupported = fmt.Errorf("netpoll: %s is not supported yet: %w", runtime.GOOS, errors.ErrUnsupported)

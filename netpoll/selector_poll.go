@@ -52,6 +52,7 @@ type polledEvent struct {
 
 const (
 	needsRearm = true
+	fresh      = false
 
 	edgeRepeats     = 10 * time.Millisecond
 	mostReadRepeat  = 40 * time.Millisecond  // unread data is rare, and then someone may wait for it

@@ -54,6 +54,7 @@ type polledEvent struct {
 
 const (
 	needsRearm = true
+	fresh      = false // what is ready is posted to the port, and may be old when it is taken
 
 	edgeRepeats     = 10 * time.Millisecond
 	firstRepeat     = 2 * edgeRepeats

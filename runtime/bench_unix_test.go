@@ -50,7 +50,7 @@ func BenchmarkRead(b *testing.B) {
 func BenchmarkNotice(b *testing.B) {
 	x, y := pair(b, start(b, 1))
 	told := make(chan error, 1)
-	notice := &Notice{F: func(err error) { told <- err }}
+	notice := &Notice{To: RecipientFunc(func(err error) { told <- err })}
 	buf := make([]byte, 64)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -25,12 +25,17 @@ func (fd *FD) SetReadDeadline(t time.Time) error { return fd.setDeadline(t, &fd.
 func (fd *FD) SetWriteDeadline(t time.Time) error { return fd.setDeadline(t, nil, &fd.w) }
 
 func (fd *FD) setDeadline(t time.Time, r, w *side) error {
-	if err := fd.ref(); err != nil {
-		return err
-	}
 	var at int64
 	if !t.IsZero() {
 		at = mono.At(t)
+	}
+	// Most of what net/http sets is none, over and over. Whoever has set it to
+	// the same moment before has told those who wait.
+	if (r == nil || r.deadline.Load() == at) && (w == nil || w.deadline.Load() == at) && !fd.mu.Closed() {
+		return nil
+	}
+	if err := fd.ref(); err != nil {
+		return err
 	}
 	if r != nil {
 		fd.setSide(r, at)
@@ -87,12 +92,12 @@ func (s *side) expired() error {
 	return nil
 }
 
-// timer returns the side's wheel entry, making both at the first use.
+// timer returns the side's wheel entry, making it at the first use.
 func (fd *FD) timer(s *side) *wheel.Timer[*side] {
 	t := fd.timers.Load()
 	if t == nil {
 		t = new(timers)
-		t.r.Owner, t.w.Owner = &fd.r, &fd.w
+		t.r.Owner = &fd.r
 		if !fd.timers.CompareAndSwap(nil, t) {
 			t = fd.timers.Load()
 		}
@@ -100,7 +105,14 @@ func (fd *FD) timer(s *side) *wheel.Timer[*side] {
 	if s == &fd.r {
 		return &t.r
 	}
-	return &t.w
+	w := t.w.Load()
+	if w == nil {
+		w = &wheel.Timer[*side]{Owner: &fd.w}
+		if !t.w.CompareAndSwap(nil, w) {
+			w = t.w.Load()
+		}
+	}
+	return w
 }
 
 // arm makes the wheel look at s at the moment at or before.
@@ -112,6 +124,9 @@ func (fd *FD) arm(s *side, at int64) {
 // a closed FD in memory until its deadline.
 func (fd *FD) disarm() {
 	if t := fd.timers.Load(); t != nil {
-		fd.loop.disarm(&t.r, &t.w)
+		fd.loop.disarm(&t.r)
+		if w := t.w.Load(); w != nil {
+			fd.loop.disarm(w)
+		}
 	}
 }

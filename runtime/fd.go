@@ -52,9 +52,11 @@ const (
 	drainShort
 )
 
-// timers are the wheel entries of an FD's sides.
+// timers are the wheel entries of an FD's sides. Few ever wait for a write, so
+// that one's is made when one does.
 type timers struct {
-	r, w wheel.Timer[*side]
+	r wheel.Timer[*side]
+	w atomic.Pointer[wheel.Timer[*side]]
 }
 
 // Init makes fd own the descriptor sysfd, which must be non-blocking and

@@ -425,3 +425,30 @@ func TestRandomSchedulesLeaveNothing(t *testing.T) {
 		t.Errorf("%d descriptors open, %d before", after, before)
 	}
 }
+
+// A deadline that is there already is not set again, but a closed FD says so.
+func TestDeadlineThatIsThereAlready(t *testing.T) {
+	a, _ := pair(t, start(t, 1))
+	past := time.Unix(1, 0)
+	for range 2 {
+		if err := a.SetDeadline(past); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Read(make([]byte, 1)); err != os.ErrDeadlineExceeded {
+			t.Fatalf("Read: %v", err)
+		}
+	}
+	for range 2 {
+		if err := a.SetDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.Close()
+	for _, at := range []time.Time{{}, past} {
+		for _, set := range []func(time.Time) error{a.SetDeadline, a.SetReadDeadline, a.SetWriteDeadline} {
+			if err := set(at); err != net.ErrClosed {
+				t.Errorf("after Close: %v", err)
+			}
+		}
+	}
+}

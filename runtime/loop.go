@@ -149,11 +149,9 @@ func (l *Loop) setTimer(at int64) {
 	}
 }
 
-func (l *Loop) disarm(ts ...*wheel.Timer[*side]) {
+func (l *Loop) disarm(t *wheel.Timer[*side]) {
 	l.mu.Lock()
-	for _, t := range ts {
-		l.wheel.Remove(t)
-	}
+	l.wheel.Remove(t)
 	l.mu.Unlock()
 }
 

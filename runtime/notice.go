@@ -7,27 +7,40 @@ import (
 
 	"github.com/moor-net/moor/internal/fdmutex"
 	"github.com/moor-net/moor/internal/sys"
+	"github.com/moor-net/moor/netpoll"
 )
 
 // A Notice waits for an FD without a goroutine: once a read would not block,
-// F is called on the FD's loop. It may be used again after F was called, for
+// its Recipient is told on the FD's loop. It may be used again after that, for
 // the same FD or another; it must not be copied.
 type Notice struct {
-	// F is called with nil when there is data, the end of the stream, an
+	To Recipient
+
+	state  atomic.Uint32
+	turn   uint16 // the loop's number of turns at some time since the lock is held
+	posted bool   // to the loop's queue
+	job    job    // points back to the Notice
+	fd     *FD
+}
+
+// A Recipient is told by a Notice.
+type Recipient interface {
+	// Notify is called with nil when there is data, the end of the stream, an
 	// error to read, or a connection to accept; with net.ErrClosed once the
 	// FD is closed; with os.ErrDeadlineExceeded when the read deadline has
 	// passed; and with what the system said if it can't be made to tell. It
 	// must not block: all other FDs of the loop wait for it.
-	F func(error)
-
-	state  atomic.Uint32
-	posted bool // to the loop's queue
-	job    job  // points back to the Notice
-	fd     *FD
+	Notify(error)
 }
 
+// A RecipientFunc is a function that is called as a Recipient's Notify.
+type RecipientFunc func(error)
+
+// Notify implements Recipient.
+func (f RecipientFunc) Notify(err error) { f(err) }
+
 // States of a Notice. From armed, one party moves it on: the loop, which then
-// calls F, or CancelRead.
+// tells the Recipient, or CancelRead.
 const (
 	idle = iota
 	armed
@@ -37,13 +50,14 @@ const (
 // ErrBusy is returned when a read, or another Notice, is in progress.
 var ErrBusy = errors.New("runtime: a read is in progress")
 
-// NotifyRead arranges for n.F to be called once. It is exact: F is not called
-// with nil while a read would block, and it is called soon if it would not.
-// Until then n counts as a read in progress, for which other reads wait; when
-// F runs they may have been first. It returns ErrBusy instead of waiting
-// itself, net.ErrClosed, os.ErrDeadlineExceeded if the deadline has passed, or
-// what the system said if it can't be made to tell; F is not called then. F is not called before NotifyRead returns unless that
-// runs on another goroutine than the loop's.
+// NotifyRead arranges for n.To to be told once. It is exact: that is not told nil
+// while a read would block, and it is told soon if it would not. Until then n
+// counts as a read in progress, for which other reads wait; when n.To is told
+// they may have been first. It returns ErrBusy instead of waiting itself,
+// net.ErrClosed, os.ErrDeadlineExceeded if the deadline has passed, or what the
+// system said if it can't be made to tell; n.To is not told anything then. It is
+// not told before NotifyRead returns unless that runs on another goroutine than
+// the loop's.
 func (fd *FD) NotifyRead(n *Notice) error {
 	switch locked, open := fd.mu.TryLock(fdmutex.Read); {
 	case !open:
@@ -56,7 +70,7 @@ func (fd *FD) NotifyRead(n *Notice) error {
 		n.job.to = n // for good: see foresee
 	}
 	n.state.Store(armed)
-	due, err := n.settle()
+	due, err := n.settle(false)
 	switch {
 	case !due:
 		return nil
@@ -76,7 +90,7 @@ func (fd *FD) NotifyRead(n *Notice) error {
 func (fd *FD) ReadPressing() bool { return fd.r.state.Load()&pressing != 0 }
 
 // CancelRead takes back what NotifyRead arranged; n can't be used again. It
-// reports false when it is too late, F having been called or being about to.
+// reports false when it is too late, n.To having been told or being about to be.
 func (fd *FD) CancelRead(n *Notice) bool {
 	if !n.state.CompareAndSwap(armed, canceled) {
 		return false
@@ -94,14 +108,16 @@ func (fd *FD) CancelRead(n *Notice) bool {
 	return true
 }
 
-// settle reports whether F is due, and with which error. Otherwise n waits and
-// somebody will run it, or it is canceled. The caller owns n: it is on no side
-// and in no queue. When it has done its duty the FD does not refer to it any
-// more: what F refers to may be the very object whose loss is to close the FD.
-func (n *Notice) settle() (due bool, err error) {
+// settle reports whether n's end is due, and with which error. Otherwise n waits
+// and somebody will run it, or it is canceled. The caller owns n: it is on no
+// side and in no queue. When it has done its duty the FD does not refer to it any
+// more: n may be part of the very object whose loss is to close the FD.
+//
+// certain says that the ready bit, if it is set, need not be confirmed.
+func (n *Notice) settle(certain bool) (due bool, err error) {
 	fd, s := n.fd, &n.fd.r
 	var refused error
-	for {
+	for ; ; certain = false {
 		if n.state.Load() == canceled {
 			s.who.Store(nil)
 			fd.end(fdmutex.Read)
@@ -113,7 +129,7 @@ func (n *Notice) settle() (due bool, err error) {
 		}
 		if s.take() {
 			// An event may have been for what an earlier read has had.
-			if sys.Readable(int(fd.sysfd)) {
+			if certain || sys.Readable(int(fd.sysfd)) {
 				s.keep()
 				s.who.Store(nil)
 				return true, nil
@@ -124,6 +140,7 @@ func (n *Notice) settle() (due bool, err error) {
 			s.who.Store(nil)
 			return true, refused
 		}
+		n.turn = uint16(fd.loop.turns.Load())
 		if !s.announce(&n.job) {
 			continue
 		}
@@ -173,21 +190,36 @@ func (n *Notice) run() {
 		n.posted = false
 		if !n.fd.r.dequeue() { // the FD was closed
 			if n.state.CompareAndSwap(armed, idle) {
-				n.F(net.ErrClosed)
+				n.To.Notify(net.ErrClosed)
 			}
 			return
 		}
+		n.finish(n.settle(false))
+		return
 	}
-	due, err := n.settle()
+	n.finish(n.settle(n.believes()))
+}
+
+// finish ends what NotifyRead has begun, if that is due.
+func (n *Notice) finish(due bool, err error) {
 	if !due {
 		return
 	}
-	fd, f := n.fd, n.F
+	fd, to := n.fd, n.To
 	won := n.state.CompareAndSwap(armed, idle)
 	fd.end(fdmutex.Read)
 	if won {
-		f(err)
+		to.Notify(err)
 	}
+}
+
+// believes reports whether the event that has woken n, just now, means that a
+// read would not block. It does if the loop asked the kernel for it while n held
+// the read lock, in a turn after the one in which n began to wait: nobody can
+// have read since. That saves a system call. Not so for errors, which writes
+// take too, and what comes with them.
+func (n *Notice) believes() bool {
+	return netpoll.Fresh && n.turn != uint16(n.fd.loop.turns.Load()) && n.fd.r.state.Load()&pressing == 0
 }
 
 // post runs the job that rouse returned, if any, by way of the loop.

@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/internal/sys"
+	"github.com/moor-net/moor/netpoll"
 )
 
 // notify registers a Notice and returns where its answer comes.
 func notify(t testing.TB, fd *FD) (n *Notice, answer <-chan error) {
 	t.Helper()
 	c := make(chan error, 2) // room for a second call, which must not come
-	n = &Notice{F: func(err error) { c <- err }}
+	n = &Notice{To: RecipientFunc(func(err error) { c <- err })}
 	if err := fd.NotifyRead(n); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func TestNoticeMayBeUsedAgainFromItsFunction(t *testing.T) {
 	got := make(chan int)
 	var buf, out [8]byte
 	n := new(Notice)
-	n.F = func(err error) {
+	n.To = RecipientFunc(func(err error) {
 		if err != nil {
 			return // the end of the test
 		}
@@ -150,7 +151,7 @@ func TestNoticeMayBeUsedAgainFromItsFunction(t *testing.T) {
 			t.Error(err)
 		}
 		got <- k
-	}
+	})
 	if err := a.NotifyRead(n); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +181,7 @@ func TestNoticesInEveryOrder(t *testing.T) {
 			wg.Go(func() {
 				for range 1 + rand.IntN(3) {
 					done := make(chan error, 2)
-					n := &Notice{F: func(err error) { done <- err }}
+					n := &Notice{To: RecipientFunc(func(err error) { done <- err })}
 					if err := a.NotifyRead(n); err != nil {
 						continue // busy, closed, expired
 					}
@@ -221,6 +222,86 @@ func TestNoticesInEveryOrder(t *testing.T) {
 	if n := rt.Stats().Conns(); n != 0 {
 		t.Errorf("%d descriptors are still counted", n)
 	}
+}
+
+// Whoever is told that there is something to read finds it, whatever events of
+// what others have read are under way.
+func TestNoticeIsExactAmongReads(t *testing.T) {
+	rounds := 20000
+	if testing.Short() {
+		rounds = 2000
+	}
+	rt := start(t, 2)
+	a, b := pair(t, rt)
+	a.SetReadDeadline(time.Now().Add(time.Minute))
+	sent := make(chan int, 8)
+	go func() {
+		defer close(sent)
+		for range rounds {
+			n := 1 + rand.IntN(3)
+			for range n { // each may have an event of its own
+				b.Write([]byte("x"))
+			}
+			sent <- n
+		}
+	}()
+	answer := make(chan error, 1)
+	n := &Notice{To: RecipientFunc(func(err error) { answer <- err })}
+	buf := make([]byte, 16)
+	read, expected := 0, 0
+	for more := range sent {
+		for expected += more; read < expected; {
+			if rand.IntN(2) == 0 { // by a Read that waits
+				k, err := a.Read(buf)
+				if err != nil {
+					t.Fatal(err)
+				}
+				read += k
+				continue
+			}
+			if err := a.NotifyRead(n); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-answer; err != nil {
+				t.Fatal(err)
+			}
+			k, err := a.TryRead(buf)
+			if err != nil {
+				t.Fatalf("after %d bytes: told that there is something to read, but %v", read, err)
+			}
+			read += k
+		}
+	}
+}
+
+// An event that the kernel was asked for after a Notice had begun to wait is
+// believed, which saves a system call; one that may be older is not.
+func TestNoticeBelievesFreshEvents(t *testing.T) {
+	if !netpoll.Fresh {
+		t.Skip("here events may always be old")
+	}
+	a, b := pair(t, start(t, 1))
+	l := a.Loop()
+	n, answer := notify(t, a)
+	none(t, a, answer)
+	onLoop := func(f func()) {
+		done := make(chan struct{})
+		l.Post(func() { f(); close(done) })
+		<-done
+	}
+	onLoop(func() {
+		n.turn = uint16(l.turns.Load()) // as if it had begun to wait just now
+		a.deliver(netpoll.Readable)
+	})
+	none(t, a, answer)
+	onLoop(func() { a.deliver(netpoll.Readable | netpoll.Hup) })
+	none(t, a, answer) // others have taken the error that came with it
+	a.r.state.And(^uint32(pressing))
+	onLoop(func() { a.deliver(netpoll.Readable) })
+	if err := <-answer; err != nil {
+		t.Error(err)
+	}
+	b.Close()
 }
 
 func TestPostedFunctionsRunInOrder(t *testing.T) {

@@ -49,7 +49,7 @@ func TestCloseOnTheLoopDoesNotWaitForANotice(t *testing.T) {
 				a, b := pair(t, start(t, 1))
 				sysfd := a.Sysfd()
 				answer := make(chan error, 2)
-				n := &Notice{F: func(err error) { answer <- err }}
+				n := &Notice{To: RecipientFunc(func(err error) { answer <- err })}
 				set, canceled := true, false
 				onLoop(t, a, func() {
 					if name == "whose deadline is past" {
@@ -93,7 +93,7 @@ func TestCloseOnTheLoopAtAnyTime(t *testing.T) {
 		a, b := pair(t, rt)
 		var answers, expected atomic.Int32
 		var all sync.WaitGroup
-		n := &Notice{F: func(error) { answers.Add(1) }}
+		n := &Notice{To: RecipientFunc(func(error) { answers.Add(1) })}
 		act := func(f func()) {
 			pause := time.Duration(rand.IntN(30)) * time.Microsecond
 			all.Go(func() {
@@ -137,7 +137,7 @@ func TestNothingIsArmedForAClosedFD(t *testing.T) {
 	a, _ := pair(t, rt)
 	a.SetReadDeadline(time.Now().Add(time.Hour))
 	ran := false
-	n := &Notice{F: func(error) { ran = true }}
+	n := &Notice{To: RecipientFunc(func(error) { ran = true })}
 	a.r.take() // else the Notice would ask the system first
 	if err := a.NotifyRead(n); err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func TestRefusedWaitFails(t *testing.T) {
 	t.Run("Notice", func(t *testing.T) {
 		a, _ := pair(t, rt)
 		refuse(t, a)
-		n := &Notice{F: func(error) { t.Error("F was called") }}
+		n := &Notice{To: RecipientFunc(func(error) { t.Error("the recipient was told") })}
 		done := make(chan error, 1)
 		done <- a.NotifyRead(n)
 		wait(t, done)
@@ -228,7 +228,7 @@ func TestRefusedWaitFails(t *testing.T) {
 		a, _ := pair(t, rt)
 		a.r.take()
 		done := make(chan error, 1)
-		n := &Notice{F: func(err error) { done <- err }}
+		n := &Notice{To: RecipientFunc(func(err error) { done <- err })}
 		if err := a.NotifyRead(n); err != nil {
 			t.Fatal(err)
 		}

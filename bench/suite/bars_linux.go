@@ -5,6 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/moor-net/moor/bench/measure"
 	"github.com/moor-net/moor/bench/server"
 )
 
@@ -54,9 +55,10 @@ func Bars() []Bar {
 		Bar{Case: sleepyName, Server: "coroutine", BaseCase: EchoName(1000, 64, 1, 2), Figure: "p99_us", Limit: 2},
 		Bar{Case: setName, Server: "moor", Base: "std", Figure: "ns", Limit: .6},
 		Bar{Case: restName, Server: "moor", Figure: "cpu_ms_s", Limit: .5},
-		Bar{Case: http64Name, Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.02},
-		Bar{Case: alternateName, Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.15},
-		Bar{Case: IdleName(server.HTTP), Server: "park", Figure: "bytes", Limit: 500},
+		Bar{Case: neverIdleName(64), Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.02},
+		Bar{Case: neverIdleName(1000), Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.02},
+		Bar{Case: alternateName(20), Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.15},
+		Bar{Case: IdleName(server.HTTP), Server: "park", Figure: "bytes", Limit: 400},
 		Bar{Case: IdleName(server.HTTP), Server: "park", Figure: "goroutines", Limit: .001},
 		Bar{Case: IdleName(server.HTTPS), Server: "park", Base: "std", Figure: "bytes", Limit: 1. / 3},
 	)
@@ -78,13 +80,13 @@ func (b Bar) String() string {
 	return fmt.Sprintf("%s %s, %s: %s", b.Server, columns[b.Figure].title, b.Case, limit)
 }
 
-// Verdict compares the bar with what was measured: the figure, or ratio, and
-// "met", "not met", "NOISY" before either where no turn was quiet, or "not
-// measured".
-func (b Bar) Verdict(r *Results) (value float64, verdict string) {
+// Verdict compares the bar with what was measured: the figure, or ratio, of which
+// the median counts, and "met", "not met", "NOISY" before either where no turn
+// was quiet, or "not measured".
+func (b Bar) Verdict(r *Results) (s measure.Statistic, verdict string) {
 	o := r.Outcome(b.Case)
 	if o == nil {
-		return 0, "not measured"
+		return s, "not measured"
 	}
 	s, noisy, ok := o.Median(b.Server, b.Figure, r.Noise)
 	if b.Base != "" {
@@ -93,14 +95,14 @@ func (b Bar) Verdict(r *Results) (value float64, verdict string) {
 	if b.BaseCase != "" && ok {
 		base := r.Outcome(b.BaseCase)
 		if base == nil {
-			return 0, "not measured"
+			return s, "not measured"
 		}
 		by, busy, has := base.Median(b.Server, b.Figure, r.Noise)
-		s.Median /= by.Median
+		s.Median, s.Min, s.Max = s.Median/by.Median, s.Min/by.Median, s.Max/by.Median
 		noisy, ok = noisy || busy, has && by.Median != 0
 	}
 	if !ok {
-		return 0, "not measured"
+		return s, "not measured"
 	}
 	verdict = "met"
 	if s.Median > b.Limit && !b.AtLeast || s.Median < b.Limit && b.AtLeast {
@@ -109,21 +111,22 @@ func (b Bar) Verdict(r *Results) (value float64, verdict string) {
 	if noisy {
 		verdict = "NOISY, " + verdict
 	}
-	return s.Median, verdict
+	return s, verdict
 }
 
-// ReportBars prints each bar that was measured, and how many were not.
+// ReportBars prints each bar that was measured, with the smallest and the largest
+// value of all rounds, and how many were not.
 func (r *Results) ReportBars(w io.Writer) error {
 	fmt.Fprintf(w, "\nBars\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	unmeasured := 0
 	for _, b := range Bars() {
-		value, verdict := b.Verdict(r)
+		s, verdict := b.Verdict(r)
 		if verdict == "not measured" {
 			unmeasured++
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%.3g\t%s\n", verdict, value, b)
+		fmt.Fprintf(t, "%s\t%.3g\t(%.3g–%.3g)\t%s\n", verdict, s.Median, s.Min, s.Max, b)
 	}
 	if err := t.Flush(); err != nil {
 		return err

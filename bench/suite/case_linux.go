@@ -84,6 +84,7 @@ var measurements = []measurement{
 	{"echo", "echo of small and large messages, few and many connections", echoCases},
 	{"churn", "connections that make one request each", churnCases},
 	{"http", "HTTP requests on connections that are kept", httpCases},
+	{"park", "what parking costs HTTP connections: busy ones, and others in bursts", parkCases},
 	{"tls", "HTTP requests over TLS", tlsCases},
 	{"deadline", "what setting a deadline costs", deadlineCases},
 	{"wakeup", "how often a server is put on a CPU, under a small load and idle", wakeupCases},

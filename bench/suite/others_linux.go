@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/moor-net/moor/bench/server"
@@ -8,15 +9,14 @@ import (
 
 // The names of cases that bars refer to.
 const (
-	churnName     = "connect, echo 64 B, close; 8 at once, one core"
-	http64Name    = "HTTP, 64 connections, one core"
-	http1000Name  = "HTTP, 1,000 connections, one core"
-	alternateName = "HTTP, 64 connections that alternate between busy and idle, one core"
-	tlsName       = "HTTPS, 64 connections, one core"
-	setName       = "SetReadDeadline on an idle connection"
-	deadlineName  = "echo of 64 B with a deadline for every read, 64 connections, one core"
-	wakeupName    = "2,000 requests a second on 64 connections, one core"
-	restName      = "1,000 idle connections, one core"
+	churnName    = "connect, echo 64 B, close; 8 at once, one core"
+	http64Name   = "HTTP, 64 connections, one core"
+	http1000Name = "HTTP, 1,000 connections, one core"
+	tlsName      = "HTTPS, 64 connections, one core"
+	setName      = "SetReadDeadline on an idle connection"
+	deadlineName = "echo of 64 B with a deadline for every read, 64 connections, one core"
+	wakeupName   = "2,000 requests a second on 64 connections, one core"
+	restName     = "1,000 idle connections, one core"
 	// TailName is the case with idle connections beside busy ones.
 	TailName    = "10,000 requests a second on 64 connections beside 10,000 idle ones, 2 cores"
 	computeName = "echo of 64 B, 64 connections, two goroutines computing, one core"
@@ -31,18 +31,44 @@ func churnCases(Plan) []Case {
 	}}
 }
 
-// httpCases include connections that are parked over and over: a grace period
-// of 10 ms, and 20 requests in a row with 45 ms in between.
 func httpCases(Plan) []Case {
 	return []Case{
 		{Name: http64Name, Protocol: server.HTTP, Conns: 64, Figures: loadFigures},
 		{Name: http1000Name, Protocol: server.HTTP, Conns: 1000, Figures: loadFigures},
-		{
-			Name: alternateName, Protocol: server.HTTP, Conns: 64, Rate: 20000, Burst: 20, Base: "moor",
-			Grace: 10 * time.Millisecond, Servers: []string{"moor", "park", "std"}, Figures: loadFigures,
-			Warmup: 300 * time.Millisecond, Duration: time.Second,
-		},
 	}
+}
+
+// neverIdleName is the case in which parking is for nothing.
+func neverIdleName(conns int) string {
+	return "HTTP, " + Connections(conns) + " that are never idle, with parking and without, one core"
+}
+
+// alternateName is the case in which connections are parked over and over.
+func alternateName(burst int) string {
+	return fmt.Sprintf("HTTP, 64 connections that alternate between idle and bursts of %d, one core", burst)
+}
+
+// parkCases say what parking costs: connections that are never idle for as long
+// as the grace period, and others for which it is 10 ms, and which are idle for
+// some 60 ms after so many requests in a row. Differences of a per cent take
+// many rounds, of short turns so that both sides of each see the same machine.
+func parkCases(plan Plan) []Case {
+	c := Case{
+		Protocol: server.HTTP, Servers: []string{"moor", "park"}, Base: "moor", Figures: loadFigures,
+		Rounds: choose(plan, 15, 31), Duration: 300 * time.Millisecond,
+	}
+	var cases []Case
+	for _, conns := range []int{64, 1000} {
+		c.Name, c.Conns = neverIdleName(conns), conns
+		cases = append(cases, c)
+	}
+	c.Conns, c.Grace, c.Warmup = 64, 10*time.Millisecond, 150*time.Millisecond
+	c.Rounds, c.Duration = choose(plan, 9, 31), 600*time.Millisecond
+	for _, burst := range []int{20, 4, 1} {
+		c.Name, c.Burst, c.Rate = alternateName(burst), burst, 1000*burst
+		cases = append(cases, c)
+	}
+	return cases
 }
 
 func tlsCases(Plan) []Case {

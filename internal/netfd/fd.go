@@ -59,16 +59,41 @@ func addr(p *atomic.Pointer[net.Addr]) net.Addr {
 	return nil
 }
 
-// ForgetAddrs gives back the memory of the addresses, which can be had again,
-// except that keep, the listener's, costs nothing.
-func (fd *FD) ForgetAddrs(keep net.Addr) {
-	if fd.network.IsUnix() {
+// SharedAddrs are the first few addresses that many connections' own ends have.
+type SharedAddrs [4]atomic.Pointer[net.Addr]
+
+// ForgetAddrs gives back the memory of a TCP connection's addresses, which can be
+// had again. A local one stays if it is among shared, where the first few get.
+// It may be called concurrently with everything.
+func (fd *FD) ForgetAddrs(shared *SharedAddrs) {
+	if !fd.network.IsTCP() {
 		return
 	}
-	if local := fd.laddr.Load(); local != nil && *local != keep {
-		fd.laddr.Store(nil)
-	}
 	fd.raddr.Store(nil)
+	local := fd.laddr.Load()
+	if local == nil {
+		return
+	}
+	for i := range shared {
+		kept := shared[i].Load()
+		if kept == nil && !shared[i].CompareAndSwap(nil, local) {
+			kept = shared[i].Load()
+		}
+		if kept == nil || kept == local {
+			return
+		}
+		if sameTCPAddr(*kept, *local) {
+			fd.laddr.Store(kept)
+			return
+		}
+	}
+	fd.laddr.Store(nil)
+}
+
+// sameTCPAddr compares two addresses of TCP.
+func sameTCPAddr(a, b net.Addr) bool {
+	x, y := a.(*net.TCPAddr), b.(*net.TCPAddr)
+	return x.Port == y.Port && x.Zone == y.Zone && x.IP.Equal(y.IP) && len(x.IP) == len(y.IP)
 }
 
 // held gives e the type of the network.
