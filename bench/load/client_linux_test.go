@@ -70,7 +70,7 @@ func config(addr netip.AddrPort) Config {
 		Size:      64,
 		Warmup:    20 * time.Millisecond,
 		Duration:  50 * time.Millisecond,
-		Begin:     func() error { return nil },
+		Begin:     func(int) error { return nil },
 	}
 }
 
@@ -140,7 +140,7 @@ func TestRunMakesExactlyTheRequestsAskedFor(t *testing.T) {
 		}))
 		cfg := config(addr)
 		cfg.Requests = requests
-		cfg.Begin = func() error {
+		cfg.Begin = func(int) error {
 			begun = true
 			bytes.Store(0)
 			return nil
