@@ -89,9 +89,9 @@ func TestHelpExplainsEveryFlag(t *testing.T) {
 	for line, words := range map[string][]string{
 		"-h":        {"echo", "idle", "report", "servers", "-quick", "-full", "-out"},
 		"echo -h":   {"-servers", "-server", "-conns", "-sizes", "-depths", "-rounds", "-duration", "-cores", "-noise", "-list"},
-		"report -h": {"-in"},
-		"server -h": {"-impl", "-protocol", "-addr", "-procs", "-buf", "-cpus", "-grace", "-hogs", "-cpuprofile"},
-		"client -h": {"-addr", "-pid", "-protocol", "-conns", "-background", "-depth", "-size", "-rate", "-burst", "-churn", "-spread", "-warmup", "-duration", "-requests", "-cpus"},
+		"report -h": {"-in", "-check"},
+		"server -h": {"-impl", "-protocol", "-addr", "-procs", "-buf", "-cpus", "-grace", "-keepalive", "-hogs", "-free", "-cpuprofile"},
+		"client -h": {"-addr", "-pid", "-protocol", "-conns", "-background", "-depth", "-size", "-rate", "-burst", "-churn", "-crowd", "-opening", "-warmup", "-duration", "-requests", "-cpus"},
 	} {
 		status, stdout, stderr := bench(strings.Fields(line)...)
 		if status != 0 || stderr != "" {
@@ -153,9 +153,15 @@ func TestResultsAreKeptAndResumed(t *testing.T) {
 	if status != 0 || strings.Contains(stderr, "  round ") || again != stdout {
 		t.Errorf("again: status %d, stderr %s, report %s", status, stderr, again)
 	}
+	tables, _, _ := strings.Cut(stdout, "\nBars\n")
 	status, again, stderr = bench("report", "-in", file)
-	if status != 0 || again != stdout {
+	if status != 0 || !strings.HasPrefix(again, tables) || strings.Count(again, suite.NotMeasured) < len(suite.Bars()) {
 		t.Errorf("report: status %d, stderr %s, report %s", status, stderr, again)
+	}
+	// Bars that nothing is known of are not met.
+	status, again, stderr = bench("report", "-in", file, "-check")
+	if status != 1 || !strings.HasPrefix(again, tables) || !strings.Contains(stderr, " bars 0 are met") {
+		t.Errorf("report -check: status %d, stderr %s, report %s", status, stderr, again)
 	}
 }
 

@@ -43,6 +43,8 @@ type options struct {
 	run  suite.Run
 	out  string
 	list bool
+	// check makes bars that are not met an error.
+	check bool
 }
 
 // measureNamed measures what name says, or everything.
@@ -53,10 +55,7 @@ func measureNamed(name string, args []string, stdout, stderr io.Writer) error {
 	}
 	cases := suite.Cases(name, o.plan)
 	if o.list {
-		for _, c := range cases {
-			fmt.Fprintf(stdout, "%s: %s\n", c.Measurement, c.Name)
-		}
-		return nil
+		return o.run.Expect(stdout, cases)
 	}
 	results := new(suite.Results)
 	save := func() error { return nil }
@@ -79,7 +78,28 @@ func measureNamed(name string, args []string, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	defer stop()
 	err = o.run.Execute(ctx, cases, results, stderr, save)
-	return errors.Join(err, os.RemoveAll(dir), results.Report(stdout), results.ReportBars(stdout))
+	return errors.Join(err, os.RemoveAll(dir), tell(results, stdout, name == "", o.check))
+}
+
+// tell prints tables and bars. With check it is an error if bars are not met,
+// or not known to be.
+func tell(results *suite.Results, stdout io.Writer, all, check bool) error {
+	if err := results.Report(stdout); err != nil {
+		return err
+	}
+	lines := results.Lines()
+	if all {
+		more, err := millionLines(millionFile)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, more...)
+	}
+	tally, err := suite.ReportBars(stdout, lines, all)
+	if err == nil && check && tally.Missed+tally.Noisy+tally.Unmeasured > 0 {
+		err = errors.New(tally.String())
+	}
+	return err
 }
 
 func parseOptions(name string, args []string, stdout io.Writer) (o options, err error) {
@@ -99,7 +119,8 @@ func parseOptions(name string, args []string, stdout io.Writer) (o options, err 
 	flags.IntVar(&o.plan.Idle, "idle", 0, "idle: `number` of connections of a process; 0 for the plan's")
 	flags.IntVar(&o.plan.Processes, "processes", 1, "idle: `number` of server processes, with a client process each")
 	noise := flags.Float64("noise", 10, "`per cent` of one CPU that may go to others in a quiet turn; others are left out of the figures")
-	flags.BoolVar(&o.list, "list", false, "only list the cases")
+	flags.BoolVar(&o.list, "list", false, "only list the cases, with the time that they take")
+	flags.BoolVar(&o.check, "check", false, "exit with status 1 unless all bars are met")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			usage(stdout, flags)
@@ -236,6 +257,7 @@ func report(args []string, _ io.Reader, stdout, _ io.Writer) error {
 	flags := flag.NewFlagSet("report", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	in := flags.String("in", defaultFile, "`file` of results")
+	check := flags.Bool("check", false, "exit with status 1 unless all bars are met")
 	if err := parseFlags(flags, args, stdout); err != nil {
 		return err
 	}
@@ -243,7 +265,7 @@ func report(args []string, _ io.Reader, stdout, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(results.Report(stdout), results.ReportBars(stdout))
+	return tell(results, stdout, true, *check)
 }
 
 // defaultFile is where the results are that the pictures were made from.

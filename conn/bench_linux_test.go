@@ -57,6 +57,15 @@ func BenchmarkSetReadDeadline(b *testing.B) {
 	})
 }
 
+func BenchmarkSetDeadline(b *testing.B) {
+	both(b, func(b *testing.B, c, _ net.Conn) {
+		at := time.Now().Add(time.Hour)
+		for b.Loop() {
+			c.SetDeadline(at)
+		}
+	})
+}
+
 func BenchmarkSetReadDeadlineFromNow(b *testing.B) {
 	both(b, func(b *testing.B, c, _ net.Conn) {
 		for b.Loop() {
@@ -93,6 +102,111 @@ func BenchmarkReadOfDataThere(b *testing.B) {
 			}
 		}
 	})
+}
+
+// The socket has always room: what was written is taken out of it meanwhile.
+func BenchmarkWrite(b *testing.B) {
+	both(b, func(b *testing.B, c, peer net.Conn) {
+		const between = 256
+		one, all := make([]byte, 64), make([]byte, 64*between)
+		for i := 1; b.Loop(); i++ {
+			if _, err := c.Write(one); err != nil {
+				b.Fatal(err)
+			}
+			if i%between == 0 {
+				b.StopTimer()
+				if _, err := io.ReadFull(peer, all); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+		}
+	})
+}
+
+// some is how many connections are dialled, then accepted, then closed, so that
+// the one can be timed without the others.
+const some = 64
+
+func BenchmarkDial(b *testing.B) {
+	for _, lib := range libraries {
+		b.Run(lib.name, func(b *testing.B) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer ln.Close()
+			addr := ln.Addr().String()
+			var ends []net.Conn
+			b.ReportAllocs()
+			for i := 1; b.Loop(); i++ {
+				c, err := lib.dial("tcp", addr)
+				if err != nil {
+					b.Fatal(err)
+				}
+				ends = append(ends, c)
+				if i%some == 0 {
+					b.StopTimer()
+					for range some {
+						ends = append(ends, accept(b, ln))
+					}
+					ends = reset(ends)
+					b.StartTimer()
+				}
+			}
+			b.StopTimer()
+			reset(ends)
+		})
+	}
+}
+
+func BenchmarkAccept(b *testing.B) {
+	for _, lib := range libraries {
+		b.Run(lib.name, func(b *testing.B) {
+			ln, err := lib.listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer ln.Close()
+			addr := ln.Addr().String()
+			var ends []net.Conn
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if i%some == 0 {
+					b.StopTimer()
+					ends = reset(ends)
+					for range some {
+						c, err := net.Dial("tcp", addr)
+						if err != nil {
+							b.Fatal(err)
+						}
+						ends = append(ends, c)
+					}
+					b.StartTimer()
+				}
+				ends = append(ends, accept(b, ln))
+			}
+			b.StopTimer()
+			reset(ends)
+		})
+	}
+}
+
+func accept(b *testing.B, ln net.Listener) net.Conn {
+	c, err := ln.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// reset closes connections, and leaves no port behind in TIME_WAIT.
+func reset(ends []net.Conn) []net.Conn {
+	for _, c := range ends {
+		c.(interface{ SetLinger(int) error }).SetLinger(0)
+		c.Close()
+	}
+	return ends[:0]
 }
 
 func BenchmarkDialAcceptClose(b *testing.B) {

@@ -84,7 +84,7 @@ func TestCopyIntoAFileErrorsAreStds(t *testing.T) {
 				case "expired":
 					c.SetReadDeadline(past)
 				case "late":
-					c.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
+					c.SetReadDeadline(time.Now().Add(200 * time.Millisecond)) // the call has begun by then
 				case "reset":
 					c.Read(make([]byte, 4))
 					peer.(*net.TCPConn).SetLinger(0)

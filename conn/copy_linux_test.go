@@ -119,7 +119,7 @@ func TestCopyErrorsAreStds(t *testing.T) {
 				}
 				tr.rename(rename...)
 				if sc.name == "late" {
-					sc.c.SetWriteDeadline(time.Now().Add(30 * time.Millisecond))
+					sc.c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)) // the call has begun by then
 				}
 				n, err := sc.c.(io.ReaderFrom).ReadFrom(sc.r)
 				tr.add("%s %s: any %v, %v", kind, sc.name, n > 0, err)
@@ -138,7 +138,7 @@ func TestCopyErrorsAreStds(t *testing.T) {
 			case "expired":
 				src.SetReadDeadline(past)
 			case "late":
-				src.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
+				src.SetReadDeadline(time.Now().Add(200 * time.Millisecond)) // the call has begun by then
 			case "reset":
 				src.Read(make([]byte, 4))
 				far.(*net.TCPConn).SetLinger(0)

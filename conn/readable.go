@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/moor-net/moor/internal/netfd"
@@ -51,8 +52,9 @@ func (c *conn) NotifyReadable(f func(error)) error {
 // data, the end of the stream or an error to read. It returns at once if that
 // is so already. The read deadline applies, and when ctx ends first its error
 // is returned as package net returns it for a dial. Other errors are those of
-// NotifyReadable, whose rules on Reads in progress hold too. It must not be
-// called where blocking is forbidden, such as from NotifyReadable's function.
+// NotifyReadable, whose rules on Reads in progress hold too. A coroutine leaves
+// its loop to others meanwhile. It must not be called where blocking is
+// forbidden, such as from NotifyReadable's function.
 func (c *conn) WaitReadable(ctx context.Context) error {
 	if !c.ok() {
 		return syscall.EINVAL
@@ -61,20 +63,40 @@ func (c *conn) WaitReadable(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return waitError(c.fd, netfd.ContextError(err))
 	}
-	done := make(chan error, 1)
-	n := &moorrt.Notice{To: moorrt.RecipientFunc(func(err error) { done <- err })}
+	w := new(waiting)
+	n := &moorrt.Notice{To: w}
 	if err := c.fd.NotifyRead(n); err != nil {
 		return waitError(c.fd, err)
 	}
-	select {
-	case err := <-done:
-		return waitError(c.fd, err)
-	case <-ctx.Done():
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, w.over.Resume)()
 	}
-	if c.fd.CancelRead(n) {
-		return waitError(c.fd, netfd.ContextError(ctx.Err()))
+	loop := c.fd.Loop()
+	w.over.Wait(loop)
+	if !w.told.Load() {
+		// ctx has ended, unless the other comes just now.
+		if c.fd.CancelRead(n) {
+			return waitError(c.fd, netfd.ContextError(ctx.Err()))
+		}
+		w.end.Wait(loop)
 	}
-	return waitError(c.fd, <-done)
+	return waitError(c.fd, w.err)
+}
+
+// waiting is a WaitReadable.
+type waiting struct {
+	over moorrt.Pause // until it was told, or the context has ended
+	end  moorrt.Pause // until it was told
+	told atomic.Bool
+	err  error // valid when told
+}
+
+// Notify implements runtime.Recipient.
+func (w *waiting) Notify(err error) {
+	w.err = err
+	w.told.Store(true)
+	w.over.Resume()
+	w.end.Resume()
 }
 
 // waitError puts an error of waiting into package net's form.

@@ -282,7 +282,7 @@ func unheld(t *testing.T, ln net.Listener) (ours net.Conn, peer net.Conn) {
 // collect runs the garbage collector until done is closed.
 func collect(t *testing.T, done <-chan struct{}, what string) {
 	t.Helper()
-	for range 500 {
+	for range 5000 {
 		runtime.GC()
 		select {
 		case <-done:

@@ -60,12 +60,13 @@ func (r *eventReader) read() (event, data string) {
 // next skips to the next event of a kind and returns its data.
 func (r *eventReader) next(kind string) string {
 	r.t.Helper()
-	for range 10 {
+	const many = 1000 // a busy machine may be as many samples behind
+	for range many {
 		if event, data := r.read(); event == kind {
 			return data
 		}
 	}
-	r.t.Fatalf("no %s among ten events", kind)
+	r.t.Fatalf("no %s among %d events", kind, many)
 	return ""
 }
 

@@ -105,7 +105,7 @@ func TestFastHTTPAndNetHTTP(t *testing.T) {
 
 // fasthttp's time-outs are deadlines of the connection.
 func TestFastHTTPTimeouts(t *testing.T) {
-	const wait = 100 * time.Millisecond
+	const wait = 300 * time.Millisecond
 	s := newStack(t)
 	address := serveFast(t, s, &fasthttp.Server{Handler: fastEcho, ReadTimeout: wait, IdleTimeout: wait})
 	for name, request := range map[string]string{

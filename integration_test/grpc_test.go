@@ -210,7 +210,7 @@ func testGRPCStreams(t *testing.T, c pb.TestServiceClient) {
 }
 
 func testGRPCEnds(t *testing.T, c pb.TestServiceClient, service *grpcService) {
-	const wait = 100 * time.Millisecond
+	const wait = time.Second / 2 // the handler has begun by then
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()

@@ -179,7 +179,7 @@ func TestBurstEndings(t *testing.T) {
 	detached := make(chan net.Conn, 1)
 	s := &listener.BurstServer{ErrorLog: log.New(lines, "", 0)}
 	s.OnClose = func(_ net.Conn, cause error) { ends <- cause }
-	s.BurstTimeout = 50 * time.Millisecond
+	s.BurstTimeout = time.Second / 2 // all but one of the bursts are to end before
 	own := errors.New("own")
 	s.Handler = func(c net.Conn) error {
 		s, err := line(c)

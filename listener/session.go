@@ -24,8 +24,13 @@ import (
 // LocalAddr and RemoteAddr return equal values all the time, but not the same
 // pointers once the connection was parked.
 //
-// What a request needs is in the first cache line of two.
+// What a request needs is in the second cache line of two; a wake-up needs both.
 type Session struct {
+	notice moorrt.Notice // while the session is waiting
+	// deadline is the server's own on package mono's scale while the session is
+	// evicted, zero for none. Otherwise the descriptor has it.
+	deadline int64
+
 	*conn.TCPConn
 	p     *ParkListener
 	more  *extras // nil for none
@@ -37,12 +42,8 @@ type Session struct {
 	// server's hook was told StateNew.
 	announced, known bool
 
-	next, prev *Session      // in one of p's lists
-	notice     moorrt.Notice // while the session is waiting
-	mu         sync.Mutex    // taken after p's
-	// deadline is the server's own on package mono's scale while the session is
-	// evicted, zero for none. Otherwise the descriptor has it.
-	deadline int64
+	next, prev *Session   // in one of p's lists
+	mu         sync.Mutex // taken after p's
 }
 
 // extras are what most sessions do not have.
@@ -126,27 +127,34 @@ func (s *Session) NetConn() net.Conn { return s.TCPConn }
 // RemoteAddr implements net.Conn.
 //
 // It is what net/http calls first on the goroutine that it starts for a
-// connection, each time that comes back, and so the moment to make that
-// goroutine's stack as large as serving a request takes, 8 KiB. The runtime
-// would get there in steps, each of which copies and adjusts what is there,
-// which costs least when there is next to nothing yet. The size of a function's
-// frame counts when it is called, whatever it then uses of it: with the runtime's
-// reserve this one's is more than 4 KiB. It must be this function's and not that
-// of another that it calls, or there would be a step to 4 KiB for this one.
+// connection, each time that comes back, and so the moment to prepare that. The
+// stack is not to grow for this function first, and then once more.
+//
+//go:nosplit
+func (s *Session) RemoteAddr() net.Addr {
+	if s.mode.Load()&opening != 0 {
+		return s.remoteAddr(false)
+	}
+	return s.TCPConn.RemoteAddr()
+}
+
+// remoteAddr is RemoteAddr on a stack as large as serving a request takes, 8 KiB.
+// The runtime would get there in steps, each of which copies and adjusts what is
+// there, which costs least when there is next to nothing yet. The size of a
+// function's frame counts when it is called, whatever it then uses of it: with
+// the runtime's reserve this one's is more than 4 KiB.
 //
 //go:noinline
-func (s *Session) RemoteAddr() net.Addr {
-	if s == nil { // never: it is the frame that counts
-		var frame [frameSize]byte
+func (s *Session) remoteAddr(use bool) net.Addr {
+	if use {
+		var frame [3584]byte
 		touch(&frame)
 	}
 	return s.TCPConn.RemoteAddr()
 }
 
-const frameSize = 3584
-
 //go:noinline
-func touch(frame *[frameSize]byte) { frame[0] = 1 }
+func touch(frame *[3584]byte) { frame[0] = 1 }
 
 // Idle says that the server wants nothing but the next bytes: it has answered
 // everything, and holds none in buffers of its own. If the next Read finds

@@ -32,17 +32,10 @@ func (c *TLSSession) SetReadDeadline(t time.Time) error { return c.s.SetReadDead
 // SetDeadline implements net.Conn.
 func (c *TLSSession) SetDeadline(t time.Time) error { return c.s.SetDeadline(t) }
 
-// RemoteAddr implements net.Conn: see Session.RemoteAddr, whose frame this has
-// too.
+// RemoteAddr implements net.Conn: see Session.RemoteAddr.
 //
-//go:noinline
-func (c *TLSSession) RemoteAddr() net.Addr {
-	if c == nil {
-		var frame [frameSize]byte
-		touch(&frame)
-	}
-	return c.s.TCPConn.RemoteAddr()
-}
+//go:nosplit
+func (c *TLSSession) RemoteAddr() net.Addr { return c.s.RemoteAddr() }
 
 // NetConn returns the *conn.TCPConn below, as a *tls.Conn's does.
 func (c *TLSSession) NetConn() net.Conn { return c.s.TCPConn }

@@ -2,7 +2,12 @@
 
 package runtime
 
-import "testing"
+import (
+	"iter"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
 
 // A blocked Read that is woken, and one that finds its data there.
 func BenchmarkRead(b *testing.B) {
@@ -67,4 +72,38 @@ func BenchmarkNotice(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// What a coroutine is made of, a switch there and back, and a request that one
+// of them answers: the peer's two blocking calls are a part of that.
+func BenchmarkCoroutine(b *testing.B) {
+	b.Run("switch", func(b *testing.B) {
+		next, stop := iter.Pull(func(yield func(struct{}) bool) {
+			for yield(struct{}{}) {
+			}
+		})
+		defer stop()
+		b.ReportAllocs()
+		for b.Loop() {
+			next()
+		}
+	})
+	b.Run("request", func(b *testing.B) {
+		rt := startPatient(b, 1)
+		var cs Coroutines
+		fd, peer := rawPair(b, rt, rt.Loop(0))
+		cs.Go(fd.Loop(), echoBytes(fd))
+		buf := make([]byte, 1)
+		b.ReportAllocs()
+		for b.Loop() {
+			unix.Write(peer, buf)
+			for {
+				if _, err := unix.Read(peer, buf); err == nil {
+					break
+				} else if err != unix.EINTR {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
 }

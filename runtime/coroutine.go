@@ -97,12 +97,13 @@ type coroutine struct {
 	resume func() (struct{}, bool) // runs it until it switches back; false when it has ended
 	yield  func(struct{}) bool     // switches back
 
-	// What it waits for when it has switched back; neither when it only gives
-	// way to others.
-	fd   *FD
-	side *side
-	err  error // why there will be no event
-	loop *Loop // whose driver will resume it
+	// What it waits for when it has switched back, a side of an FD or a Pause;
+	// neither when it only gives way to others.
+	fd     *FD
+	side   *side
+	paused *Pause
+	err    error // why there will be no event
+	loop   *Loop // whose driver will resume it
 
 	on     *Loop  // whose driver has resumed it; nil when that was no driver
 	turn   uint64 // on's word since then: see detached
@@ -177,7 +178,13 @@ func (co *coroutine) charge(n int) {
 // After it the coroutine may be running again.
 func (co *coroutine) settle(driven *Loop) {
 	fd, s := co.fd, co.side
-	if fd == nil {
+	switch {
+	case co.paused != nil:
+		if !co.paused.settle(co) {
+			co.again(driven)
+		}
+		return
+	case fd == nil:
 		co.again(driven)
 		return
 	}

@@ -15,50 +15,64 @@ import (
 
 // Task is what the guest is to do.
 type Task struct {
-	Conns  int // parked connections
-	Std    int // connections of package net's server, 0 for none
-	Sample int // connections that make a request in the end
+	Server string // park or std
+	Conns  int    // idle connections
+	Sample int    // connections that make a request in the end
+	// Opening is when connections are opened no more: those that are there are
+	// what is measured.
+	Opening time.Duration
+	// IdleTimeout is http.Server's, 0 for none.
+	IdleTimeout time.Duration
 }
 
 // The kernel passes what it does not know, and what has no dot in it, on to
 // init's environment.
 const (
-	connsKey  = "moor_conns"
-	stdKey    = "moor_std"
-	sampleKey = "moor_sample"
+	serverKey      = "moor_server"
+	connsKey       = "moor_conns"
+	sampleKey      = "moor_sample"
+	openingKey     = "moor_opening"
+	idleTimeoutKey = "moor_idletimeout"
 )
 
-// CommandLine is the task as a part of the kernel's command line.
+// CommandLine is the task as a part of the kernel's command line. Times are in
+// whole seconds, so there is no dot.
 func (t Task) CommandLine() string {
-	return fmt.Sprintf("%s=%d %s=%d %s=%d", connsKey, t.Conns, stdKey, t.Std, sampleKey, t.Sample)
+	return fmt.Sprintf("%s=%s %s=%d %s=%d %s=%d %s=%d", serverKey, t.Server, connsKey, t.Conns, sampleKey, t.Sample,
+		openingKey, t.Opening/time.Second, idleTimeoutKey, t.IdleTimeout/time.Second)
 }
 
 // parseTask reads the task out of an environment.
 func parseTask(environment []string) (t Task, err error) {
 	for _, entry := range environment {
 		key, value, _ := strings.Cut(entry, "=")
-		var to *int
+		n, wrong := strconv.Atoi(value)
 		switch key {
+		case serverKey:
+			t.Server, wrong = value, nil
 		case connsKey:
-			to = &t.Conns
-		case stdKey:
-			to = &t.Std
+			t.Conns = n
 		case sampleKey:
-			to = &t.Sample
+			t.Sample = n
+		case openingKey:
+			t.Opening = time.Duration(n) * time.Second
+		case idleTimeoutKey:
+			t.IdleTimeout = time.Duration(n) * time.Second
 		default:
 			continue
 		}
-		if *to, err = strconv.Atoi(value); err != nil {
-			return t, fmt.Errorf("%s: %w", key, err)
+		if wrong != nil {
+			return t, fmt.Errorf("%s: %w", key, wrong)
 		}
 	}
-	if t.Conns < 1 {
-		return t, fmt.Errorf("the kernel's command line has no %s", connsKey)
+	if t.Conns < 1 || t.Server == "" {
+		return t, fmt.Errorf("the kernel's command line has no %s or %s", connsKey, serverKey)
 	}
 	return t, nil
 }
 
-// ReportMark begins the line with which the guest ends.
+// ReportMark begins a line with what the guest has found so far. The last such
+// line counts.
 const ReportMark = "REPORT "
 
 // Report is what the guest has found. All sizes are in bytes.
@@ -71,7 +85,10 @@ type Report struct {
 // A Row is one server with all its connections idle.
 type Row struct {
 	Server string `json:"server"`
-	Conns  int    `json:"conns"`
+	// Asked is how many connections there should be, Conns how many were opened
+	// in the time that there was.
+	Asked int `json:"asked"`
+	Conns int `json:"conns"`
 	// Before is the server's memory without connections, Idle with all of them
 	// idle, After when the sample has been served and is idle again.
 	Before measure.Memory `json:"before"`
@@ -136,30 +153,66 @@ func (r *Report) Write(w io.Writer) error {
 		return err
 	}
 	for _, row := range r.Rows {
+		if row.Conns < row.Asked {
+			fmt.Fprintf(w, "%s: the time for opening was over at %d of %d connections\n", row.Server, row.Conns, row.Asked)
+		}
 		if row.Failed != "" {
 			fmt.Fprintf(w, "%s: %s\n", row.Server, row.Failed)
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", r.verdict())
-	return err
+	fmt.Fprintln(w)
+	for _, bar := range r.Bars() {
+		if _, err := fmt.Fprintln(w, bar); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// verdict compares the parked server with what it is to reach.
-func (r *Report) verdict() string {
-	for _, row := range r.Rows {
-		if row.Server != "park" {
-			continue
-		}
-		user, limit := row.Idle.RSS, uint64(userLimit)*uint64(row.Conns)/1_000_000
-		verdict := "met"
-		if row.Failed != "" || user > limit || row.Idle.Goroutines > 100 {
-			verdict = "not met"
-		}
-		return fmt.Sprintf("%s: %d parked HTTP connections in %.0f MB of resident user-space memory (at most %.0f) with %d goroutines",
-			verdict, row.Conns, mb(user), mb(limit), row.Idle.Goroutines)
-	}
-	return "not measured: there is no parked server in the report"
+// A Bar is what the parked server has to reach, what it came to, and whether it
+// is met.
+type Bar struct {
+	Met         bool
+	Value, Text string
 }
+
+// String is the bar in one line.
+func (b Bar) String() string {
+	verdict := "met"
+	if !b.Met {
+		verdict = "not met"
+	}
+	return fmt.Sprintf("%s: %s %s", verdict, b.Value, b.Text)
+}
+
+// Bars compares the parked server with what it is to reach. All are not met if
+// it is not in the report, or has failed.
+func (r *Report) Bars() []Bar {
+	var row Row
+	for _, one := range r.Rows {
+		if one.Server == "park" {
+			row = one
+		}
+	}
+	limit := uint64(userLimit) * uint64(row.Asked) / 1_000_000
+	all := row.Asked > 0 && row.Conns == row.Asked && row.Failed == ""
+	used := row.Idle.Heap + row.Idle.Stack
+	asked := row.Asked
+	if asked == 0 {
+		asked, limit = 1_000_000, userLimit
+	}
+	kept := fmt.Sprintf(" of a server with %d parked HTTP connections: at most ", asked)
+	return []Bar{
+		{all, fmt.Sprint(row.Conns), fmt.Sprintf("parked HTTP connections, of which a sample answers afterwards: at least %d", asked)},
+		{all && used <= limit, fmt.Sprintf("%.0f", mb(used)), fmt.Sprintf("MB of heap and stacks%s%.0f", kept, mb(limit))},
+		{all && row.Idle.RSS <= limit, fmt.Sprintf("%.0f", mb(row.Idle.RSS)), fmt.Sprintf("MB of resident memory%s%.0f", kept, mb(limit))},
+		{all && row.Idle.Goroutines <= goroutineLimit, fmt.Sprint(row.Idle.Goroutines), fmt.Sprintf("goroutines%s%d", kept, goroutineLimit)},
+	}
+}
+
+// goroutineLimit is for those of the runtime, the listener and the program:
+// connections have none.
+const goroutineLimit = 100
 
 func mb(n uint64) float64  { return float64(n) / 1e6 }
 func gib(n uint64) float64 { return float64(n) / (1 << 30) }

@@ -15,7 +15,7 @@ import (
 // connection. It takes far more CPU than the other client, which is of no
 // account where the server has a CPU of its own.
 func runBlocking(cfg Config) (result Result, err error) {
-	if cfg.Rate > 0 || cfg.Churn || cfg.Background > 0 || cfg.Depth > 1 {
+	if cfg.Rate > 0 || cfg.Churn || cfg.Crowd || cfg.Background > 0 || cfg.Depth > 1 {
 		return result, errors.New("over TLS there is only one request after the other on connections that stay")
 	}
 	b := &blocking{cfg: cfg, conns: make([]*blockingConn, cfg.Conns)}
@@ -68,9 +68,6 @@ func (b *blocking) dial(id int) (*blockingConn, error) {
 		return nil, err
 	}
 	dialer := net.Dialer{Timeout: stall}
-	if b.cfg.Spread {
-		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 1, 0, byte(id/portsEach))}
-	}
 	c, err := tls.DialWithDialer(&dialer, "tcp", b.cfg.Addr.String(), &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
 		return nil, err
@@ -128,7 +125,7 @@ func (b *blocking) round(n int) error {
 }
 
 func (b *blocking) count() (Result, error) {
-	if err := b.cfg.Begin(); err != nil {
+	if err := b.cfg.Begin(len(b.conns)); err != nil {
 		return Result{}, err
 	}
 	begin, err := takeSample(b.cfg.ServerPID)

@@ -35,19 +35,23 @@ type Config struct {
 	Rate, Burst int
 	// Churn makes every request, and nothing else, on a connection of its own.
 	Churn bool
-	// Spread connects from several loopback addresses, for more connections
-	// than there are ports.
-	Spread bool
+	// Crowd is for more connections than an ordinary client can have: from
+	// several loopback addresses, as there are only so many ports, and with as
+	// little work for each as can be. They make one request each when they are
+	// opened, and Requests is how many make another, all at once.
+	Crowd bool
+	// Opening, when not 0, is when a crowd stops growing.
+	Opening time.Duration
 	// Warmup comes before what is measured, with the same load.
 	Warmup time.Duration
 	// Duration is how long to measure, and at least until the first answer.
 	Duration time.Duration
 	// Requests, when not 0, replaces Duration: after the warm-up all
-	// connections fall silent, Begin is called, and then exactly so many
+	// connections, as many as Begin is called with, fall silent, and then exactly so many
 	// requests are made in rounds: every connection sends Depth of them, all
 	// are answered, and the server has time to come to rest.
 	Requests int
-	Begin    func() error
+	Begin    func(conns int) error
 	// End, when set, is called with the result when everything has been
 	// answered, before the connections close.
 	End func(Result) error
@@ -97,6 +101,7 @@ type client struct {
 	in, out  []byte
 	events   []unix.EpollEvent
 	dialled  int // connections so far, to choose their addresses
+	opened   int // what Begin is told
 
 	start    time.Time
 	rate     *schedule // nil without Rate
@@ -116,26 +121,18 @@ func Run(cfg Config) (result Result, err error) {
 	case server.HTTPS:
 		return runBlocking(cfg)
 	}
+	if cfg.Crowd {
+		return runCrowd(cfg)
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	all := cfg.Conns + cfg.Background
-	c := &client{
-		cfg:    cfg,
-		conns:  make([]conn, 0, all),
-		in:     make([]byte, ioSize),
-		out:    make([]byte, ioSize),
-		events: make([]unix.EpollEvent, min(all, 1024)),
-		start:  time.Now(),
-	}
-	if c.protocol, err = newProtocol(cfg.Protocol, cfg.Size); err != nil {
+	c, err := newClient(cfg)
+	if err != nil {
 		return result, err
 	}
-	if c.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return result, os.NewSyscallError("epoll_create1", err)
-	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	for len(c.conns) < all {
+	for all := cfg.Conns + cfg.Background; len(c.conns) < all; {
 		if err := c.meet(min(together, all-len(c.conns))); err != nil {
 			return result, err
 		}
@@ -149,6 +146,28 @@ func Run(cfg Config) (result Result, err error) {
 		err = cfg.End(result)
 	}
 	return result, err
+}
+
+// newClient returns a client without connections.
+func newClient(cfg Config) (*client, error) {
+	all := cfg.Conns + cfg.Background
+	c := &client{
+		cfg:    cfg,
+		conns:  make([]conn, 0, all),
+		in:     make([]byte, ioSize),
+		out:    make([]byte, ioSize),
+		events: make([]unix.EpollEvent, min(all, 1024)),
+		start:  time.Now(),
+		opened: all,
+	}
+	var err error
+	if c.protocol, err = newProtocol(cfg.Protocol, cfg.Size); err != nil {
+		return nil, err
+	}
+	if c.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	return c, nil
 }
 
 // meet makes n connections more and Depth requests on each, so that the server
@@ -212,7 +231,7 @@ func (c *client) count() (Result, error) {
 			return Result{}, err
 		}
 	}
-	if err := c.cfg.Begin(); err != nil {
+	if err := c.cfg.Begin(c.opened); err != nil {
 		return Result{}, err
 	}
 	begin, err := c.begin()
@@ -368,8 +387,7 @@ func (c *client) release() error {
 	return nil
 }
 
-// connect opens connection number id. Its events carry the number where
-// epoll_event has the descriptor.
+// connect opens connection number id.
 func (c *client) connect(id int) error {
 	c.conns = append(c.conns, conn{fd: -1, id: id, grantedAt: make([]time.Duration, c.cfg.Depth)})
 	return c.open(&c.conns[id])
@@ -385,14 +403,20 @@ func (c *client) reconnect(conn *conn) error {
 }
 
 func (c *client) open(conn *conn) (err error) {
-	var from unix.Sockaddr
-	if c.cfg.Spread || c.cfg.Churn {
+	var from *unix.SockaddrInet4
+	if c.cfg.Churn {
 		from = source(c.dialled)
 	}
 	c.dialled++
 	if conn.fd, err = dial(c.cfg.Addr, from, stall); err != nil {
 		return fmt.Errorf("connection %d to %v: %w", conn.id, c.cfg.Addr, err)
 	}
+	return c.add(conn)
+}
+
+// add puts a connection into the epoll set. Its events carry its number where
+// epoll_event has the descriptor.
+func (c *client) add(conn *conn) error {
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLET&0xffffffff, Fd: int32(conn.id)}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(c.epoll, unix.EPOLL_CTL_ADD, conn.fd, &event))
 }

@@ -46,7 +46,7 @@ type conn struct {
 const portsEach = 20000
 
 // source returns the loopback address for a client's connection number id.
-func source(id int) unix.Sockaddr {
+func source(id int) *unix.SockaddrInet4 {
 	n := id / portsEach
 	return &unix.SockaddrInet4{Addr: [4]byte{127, 1, byte(n >> 8), byte(n)}}
 }
@@ -54,7 +54,7 @@ func source(id int) unix.Sockaddr {
 // dial opens one non-blocking connection from an address, if that is not nil.
 // On the loopback interface the handshake is over when connect(2) returns,
 // unless the listen queue is full; timeout bounds the wait for that.
-func dial(addr netip.AddrPort, from unix.Sockaddr, timeout time.Duration) (fd int, err error) {
+func dial(addr netip.AddrPort, from *unix.SockaddrInet4, timeout time.Duration) (fd int, err error) {
 	family, to := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()})
 	if ip := addr.Addr().Unmap(); ip.Is4() {
 		family, to = unix.AF_INET, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: ip.As4()}
@@ -79,7 +79,7 @@ func dial(addr netip.AddrPort, from unix.Sockaddr, timeout time.Duration) (fd in
 
 // bind leaves the choice of a port to connect, which knows the other side: ports
 // need to be different for each pair of addresses only.
-func bind(fd int, from unix.Sockaddr) error {
+func bind(fd int, from *unix.SockaddrInet4) error {
 	if from == nil {
 		return nil
 	}

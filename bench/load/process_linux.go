@@ -15,9 +15,9 @@ import (
 	"github.com/moor-net/moor/bench/server"
 )
 
-// Ready is the line a client prints when it counts requests and waits for a
-// line on stdin to begin.
-const Ready = "ready"
+// Ready begins the line that a client prints when it counts requests and waits
+// for a line on stdin to begin. The number of its connections follows.
+const Ready = "ready "
 
 // Main runs one load as a process and prints its Result as a line of JSON on
 // stdout. With -requests it prints Ready and waits for a line on stdin before
@@ -35,7 +35,8 @@ func Main(args []string, stdin io.Reader, stdout, _ io.Writer) error {
 	rate := flags.Int("rate", 0, "`requests` that become due in a second, whatever the server does; 0 for as many as it answers")
 	burst := flags.Int("burst", 1, "with -rate, `requests` that become due at once on one connection")
 	churn := flags.Bool("churn", false, "make every request on a connection of its own")
-	spread := flags.Bool("spread", false, "connect from several loopback addresses")
+	crowd := flags.Bool("crowd", false, "open more connections than there are ports, of which as many as -requests says make a second request")
+	opening := flags.Duration("opening", 0, "with -crowd, `time` after which no more connections are opened; 0 for no limit")
 	warmup := flags.Duration("warmup", 300*time.Millisecond, "`time` of load before what is measured")
 	duration := flags.Duration("duration", 2*time.Second, "`time` to measure")
 	requests := flags.Int("requests", 0, "measure so many `requests`, made in rounds with rests between them, instead of a fixed time")
@@ -81,12 +82,13 @@ func Main(args []string, stdin io.Reader, stdout, _ io.Writer) error {
 		Rate:       *rate,
 		Burst:      *burst,
 		Churn:      *churn,
-		Spread:     *spread,
+		Crowd:      *crowd,
+		Opening:    *opening,
 		Warmup:     *warmup,
 		Duration:   *duration,
 		Requests:   *requests,
-		Begin: func() error {
-			if _, err := fmt.Fprintln(stdout, Ready); err != nil {
+		Begin: func(conns int) error {
+			if _, err := fmt.Fprintf(stdout, "%s%d\n", Ready, conns); err != nil {
 				return err
 			}
 			_, err := lines.ReadString('\n')

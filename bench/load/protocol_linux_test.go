@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"os"
@@ -132,17 +131,6 @@ func TestBackgroundIsSilent(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err := Run(cfg); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestSpreadConnectsFromSeveralAddresses(t *testing.T) {
-	if a, b := source(0), source(portsEach); bytes.Equal(fmt.Append(nil, a), fmt.Append(nil, b)) {
-		t.Errorf("all connections from %v", a)
-	}
-	cfg := config(running(t, "std", server.Echo))
-	cfg.Spread = true
 	if _, err := Run(cfg); err != nil {
 		t.Fatal(err)
 	}

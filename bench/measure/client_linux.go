@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/moor-net/moor/bench/load"
@@ -22,7 +23,8 @@ type LoadSpec struct {
 	Rate       int
 	Burst      int
 	Churn      bool
-	Spread     bool
+	Crowd      bool
+	Opening    time.Duration
 	Warmup     time.Duration
 	Duration   time.Duration
 	// CPUs is what the client is pinned to.
@@ -32,6 +34,7 @@ type LoadSpec struct {
 // A Client is one that counts requests, and waits to be told to begin.
 type Client struct {
 	*process
+	conns int
 }
 
 // StartClient connects a client to a server, and returns when each of its
@@ -45,11 +48,17 @@ func (b Bench) StartClient(ctx context.Context, s *Server, spec LoadSpec, reques
 	if err != nil {
 		return nil, err
 	}
-	if text != load.Ready {
+	count, ok := strings.CutPrefix(text, load.Ready)
+	conns, err := strconv.Atoi(count)
+	if !ok || err != nil {
 		return nil, errors.Join(fmt.Errorf("client said %q", text), p.stop())
 	}
-	return &Client{p}, nil
+	return &Client{p, conns}, nil
 }
+
+// Conns is how many connections the client has, which is less than was asked for
+// if the time for opening them was over before.
+func (c *Client) Conns() int { return c.conns }
 
 // Requests makes the client's requests, all of them.
 func (c *Client) Requests(n int) error {
@@ -111,7 +120,8 @@ func (b Bench) client(ctx context.Context, s *Server, spec LoadSpec, span ...str
 		"-rate", strconv.Itoa(spec.Rate),
 		"-burst", strconv.Itoa(max(spec.Burst, 1)),
 		"-churn=" + strconv.FormatBool(spec.Churn),
-		"-spread=" + strconv.FormatBool(spec.Spread),
+		"-opening", spec.Opening.String(),
+		"-crowd=" + strconv.FormatBool(spec.Crowd),
 		"-warmup", spec.Warmup.String(),
 		"-cpus", spec.CPUs}, span...)...)
 }

@@ -32,11 +32,13 @@ type ServerSpec struct {
 	// what the process is pinned to, such as "0"; empty for no pinning.
 	Procs int
 	CPUs  string
-	// Buf, Grace, IdleTimeout and Hogs: see the flags of bench server.
+	// Buf, Grace, KeepAlive, IdleTimeout, Hogs and Free: see the flags of bench server.
 	Buf         int
 	Grace       time.Duration
+	KeepAlive   time.Duration
 	IdleTimeout time.Duration
 	Hogs        int
+	Free        time.Duration
 	// Address to listen on; a free port of 127.0.0.1 if empty.
 	Address string
 }
@@ -67,8 +69,10 @@ func (b Bench) StartServer(ctx context.Context, spec ServerSpec) (*Server, error
 		"-procs", strconv.Itoa(spec.Procs),
 		"-buf", strconv.Itoa(spec.Buf),
 		"-grace", spec.Grace.String(),
+		"-keepalive", spec.KeepAlive.String(),
 		"-idletimeout", spec.IdleTimeout.String(),
 		"-hogs", strconv.Itoa(spec.Hogs),
+		"-free", spec.Free.String(),
 		"-cpus", spec.CPUs)
 	if err != nil {
 		return nil, err
@@ -167,7 +171,7 @@ type Memory struct {
 // others there is the kernel's figure alone.
 func (s *Server) Memory() (m Memory, err error) {
 	if !s.foreign {
-		if _, err := fmt.Fprintln(s.stdin, "memory"); err != nil {
+		if _, err := fmt.Fprintln(s.stdin, server.AskMemory); err != nil {
 			return m, err
 		}
 		text, err := s.line()
@@ -180,6 +184,19 @@ func (s *Server) Memory() (m Memory, err error) {
 	}
 	m.RSS, err = resident(s.PID())
 	return m, err
+}
+
+// Goroutines asks a server of this program for their number, which takes it no
+// collection.
+func (s *Server) Goroutines() (int, error) {
+	if _, err := fmt.Fprintln(s.stdin, "goroutines"); err != nil {
+		return 0, err
+	}
+	text, err := s.line()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
 }
 
 // resident reads VmRSS of proc_pid_status(5).

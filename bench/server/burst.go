@@ -24,7 +24,7 @@ func init() {
 }
 
 func bursts(handler func(Config) func(net.Conn) error) Starter {
-	return from(listener.Listen, func(ln net.Listener, cfg Config) error {
+	return from(overMoor, func(ln net.Listener, cfg Config) error {
 		workers, err := pool.New(pool.Config{})
 		if err != nil {
 			return err

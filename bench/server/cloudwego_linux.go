@@ -39,6 +39,6 @@ func init() {
 	})
 }
 
-func listenCloudwego(network, address string) (net.Listener, error) {
-	return netpoll.CreateListener(network, address)
+func listenCloudwego(cfg Config) (net.Listener, error) {
+	return netpoll.CreateListener("tcp", cfg.Addr)
 }

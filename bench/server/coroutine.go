@@ -10,7 +10,7 @@ import (
 // event loops as coroutines.
 func init() {
 	serve := func(handle func(c net.Conn, buf []byte)) Starter {
-		return from(listener.Listen, func(ln net.Listener, cfg Config) error {
+		return from(overMoor, func(ln net.Listener, cfg Config) error {
 			return listener.Serve(ln, func(c net.Conn) { handle(c, make([]byte, cfg.Buf)) })
 		})
 	}

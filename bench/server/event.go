@@ -12,7 +12,7 @@ func init() {
 		Name:  "event",
 		About: "this library, callbacks on its event loops",
 		Start: map[Protocol]Starter{
-			Echo: from(listener.Listen, func(ln net.Listener, cfg Config) error {
+			Echo: from(overMoor, func(ln net.Listener, cfg Config) error {
 				return listener.ServeEvents(ln, listener.Events{OnReadable: func(c *listener.EventConn) error {
 					p, _ := c.Next(-1)
 					_, err := c.Write(p)

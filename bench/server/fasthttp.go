@@ -4,8 +4,6 @@ import (
 	"net"
 
 	"github.com/valyala/fasthttp"
-
-	"github.com/moor-net/moor/listener"
 )
 
 // fasthttp is an HTTP server that keeps its own buffers, on package net and on
@@ -21,11 +19,11 @@ func init() {
 	register(Server{
 		Name:  "fasthttp",
 		About: "valyala/fasthttp 1.68.0 on package net",
-		Start: map[Protocol]Starter{HTTP: from(net.Listen, serve)},
+		Start: map[Protocol]Starter{HTTP: from(overStd, serve)},
 	})
 	register(Server{
 		Name:  "fasthttp-moor",
 		About: "valyala/fasthttp 1.68.0 on this library",
-		Start: map[Protocol]Starter{HTTP: from(listener.Listen, serve)},
+		Start: map[Protocol]Starter{HTTP: from(overMoor, serve)},
 	})
 }

@@ -20,14 +20,13 @@ type Memory struct {
 }
 
 // takeMemory collects twice: what finalizers and pools let go of in the first
-// collection is freed by the second. What is free then goes back to the system,
-// so that resident memory is what is used.
+// collection is freed by the second, after which what is free goes back to the
+// system, so that resident memory is what is used.
 func takeMemory() Memory {
 	runtime.GC()
 	before := markTime()
-	runtime.GC()
-	mark := markTime() - before
 	debug.FreeOSMemory()
+	mark := markTime() - before
 
 	samples := []metrics.Sample{{Name: "/sched/pauses/total/gc:seconds"}}
 	metrics.Read(samples)
@@ -46,6 +45,14 @@ func takeMemory() Memory {
 		Goroutines: runtime.NumGoroutine(),
 		PauseMax:   time.Duration(longest * float64(time.Second)),
 		Mark:       mark,
+	}
+}
+
+// freeRegularly does what a program may do that is to stay small: it collects,
+// and gives what is free back to the system, so often.
+func freeRegularly(every time.Duration) {
+	for range time.Tick(every) {
+		debug.FreeOSMemory()
 	}
 }
 

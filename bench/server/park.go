@@ -11,7 +11,7 @@ func init() {
 	plain := func(ln net.Listener, _ Config) (net.Listener, error) { return ln, nil }
 	secure := func(ln net.Listener, _ Config) (net.Listener, error) { return withTLS(ln) }
 	serve := func(wrap func(net.Listener, Config) (net.Listener, error)) Starter {
-		return from(listener.Listen, func(ln net.Listener, cfg Config) error {
+		return from(overMoor, func(ln net.Listener, cfg Config) error {
 			ln, err := wrap(ln, cfg)
 			if err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type options struct {
 	config   Config
 	cpus     string
 	hogs     int
+	free     time.Duration
 	profile  string
 }
 
@@ -39,8 +41,10 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.IntVar(&o.config.Buf, "buf", 4096, "size of a connection's read buffer in `bytes`")
 	flags.DurationVar(&o.config.Grace, "grace", 5*time.Second, "`time` a connection is idle before it is parked, by servers that do")
 	flags.DurationVar(&o.config.IdleTimeout, "idletimeout", 0, "`time` after which HTTP servers close idle connections, 0 for never")
+	flags.DurationVar(&o.config.KeepAlive, "keepalive", 0, "`time` between TCP's keep-alive probes, of servers that use this library's or package net's listener; 0 for Go's 15 s, negative for none")
 	flags.StringVar(&o.cpus, "cpus", "", "`CPUs` to pin the process to, such as 0 or 0,1; empty for no pinning")
 	flags.IntVar(&o.hogs, "hogs", 0, "`number` of goroutines that compute all the time beside the server")
+	flags.DurationVar(&o.free, "free", 0, "`time` after which the server collects and gives free memory back, over and over; 0 for never")
 	flags.StringVar(&o.profile, "cpuprofile", "", "`file` to write a CPU profile of the whole run to")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -63,10 +67,13 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	return o, nil
 }
 
+// AskMemory is the line that asks a server for its memory.
+const AskMemory = "memory"
+
 // Main runs one server as a process: it prints the server's address as one
 // line on stdout and ends when stdin does, so that no server outlives whoever
-// started it. To every line on stdin it answers with a line of JSON, a
-// [Memory].
+// started it. To a line [AskMemory] on stdin it answers with a line of JSON, a
+// [Memory]; to any other with the number of goroutines.
 func Main(args []string, stdin io.Reader, stdout, _ io.Writer) (err error) {
 	o, err := parse(args, stdout)
 	if err != nil {
@@ -107,6 +114,9 @@ func Main(args []string, stdin io.Reader, stdout, _ io.Writer) (err error) {
 	if _, err := fmt.Fprintln(stdout, bound); err != nil {
 		return err
 	}
+	if o.free > 0 {
+		go freeRegularly(o.free)
+	}
 	for range o.hogs {
 		go compute()
 	}
@@ -126,6 +136,12 @@ var spun atomic.Uint64
 func answer(stdin io.Reader, stdout io.Writer) error {
 	lines := bufio.NewScanner(stdin)
 	for lines.Scan() {
+		if lines.Text() != AskMemory {
+			if _, err := fmt.Fprintln(stdout, runtime.NumGoroutine()); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := json.NewEncoder(stdout).Encode(takeMemory()); err != nil {
 			return err
 		}

@@ -47,6 +47,9 @@ type Config struct {
 	// Grace is how long a connection is idle before a server that parks
 	// connections does so.
 	Grace time.Duration
+	// KeepAlive is the period of TCP's keep-alive probes, as in
+	// net.ListenConfig: 15 s if 0, none if negative.
+	KeepAlive time.Duration
 	// IdleTimeout is http.Server's.
 	IdleTimeout time.Duration
 }

@@ -13,7 +13,7 @@ import (
 
 // A listen function is all that differs between libraries that offer a
 // net.Listener.
-type listen func(network, address string) (net.Listener, error)
+type listen func(Config) (net.Listener, error)
 
 // stack has everything that can be served from a net.Listener by blocking code,
 // one goroutine and one buffer for each connection.
@@ -35,7 +35,7 @@ func stack(listen listen) map[Protocol]Starter {
 // serve ends early the clients can't connect, and say so.
 func from(listen listen, serve func(net.Listener, Config) error) Starter {
 	return func(cfg Config) (net.Addr, error) {
-		ln, err := listen("tcp", cfg.Addr)
+		ln, err := listen(cfg)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ package suite
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -165,6 +166,22 @@ func choose[T any](plan Plan, quick, full T) T {
 	return quick
 }
 
+// Expect lists cases with the time that each takes, and the sum.
+func (r Run) Expect(w io.Writer, cases []Case) error {
+	var sum time.Duration
+	for _, c := range cases {
+		servers, err := c.candidates(r.Only)
+		if err != nil {
+			return err
+		}
+		d := c.Expected(len(servers))
+		sum += d
+		fmt.Fprintf(w, "%s: %s (%d servers, about %.0f s)\n", c.Measurement, c.Name, len(servers), d.Seconds())
+	}
+	_, err := fmt.Fprintf(w, "in all about %.0f minutes\n", sum.Minutes())
+	return err
+}
+
 // candidates are the servers that take part: those of only, if any are named.
 func (c Case) candidates(only []string) ([]server.Server, error) {
 	names := c.Servers
@@ -185,6 +202,21 @@ func (c Case) candidates(only []string) ([]server.Server, error) {
 		}
 	}
 	return all, nil
+}
+
+// What a turn takes beside its load, as found by a run of everything.
+const (
+	startingTime   = 80 * time.Millisecond // two processes, and their ends
+	connectionTime = 90 * time.Microsecond // to connect, make a request, and close
+	tracingTime    = 1500 * time.Microsecond
+)
+
+// Expected is about how long the case takes with so many servers, on a machine
+// like the one of docs/performance.md.
+func (c Case) Expected(servers int) time.Duration {
+	conns := (c.Conns + c.Background) * max(c.Processes, 1)
+	turn := startingTime + time.Duration(conns)*connectionTime + c.Warmup + c.Duration
+	return time.Duration(servers) * (time.Duration(c.Rounds)*turn + time.Duration(c.Calls)*tracingTime)
 }
 
 // cores is how a case's name says where it ran.

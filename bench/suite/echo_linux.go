@@ -14,8 +14,12 @@ var loadFigures = []string{"cpu_us", "rate", "p50_us", "p99_us", "load"}
 // with more, it is the kernel's limits for sockets that would be measured.
 const mostOnTheWay = 200_000_000
 
+// barServers are those that echo's bars are about.
+var barServers = []string{"c-epoll", "coroutine", "event", "moor", "std"}
+
 // echoCases go along each axis from 64 connections with 64 bytes; a full run
-// has all combinations on one core.
+// has all combinations on one core. With two cores a quick run compares all
+// servers where most differ, and elsewhere those that have bars.
 func echoCases(plan Plan) []Case {
 	conns, sizes, depths := []int{1, 8, 64, 1000, 10000}, []int{64, 1024, 16384}, []int{1, 16}
 	cross := plan.Full
@@ -37,12 +41,12 @@ func echoCases(plan Plan) []Case {
 		}
 	}
 	if plan.Cores > 1 || len(plan.Conns) == 0 {
-		few := choose(plan, []int{64, 1000}, conns)
-		if len(plan.Conns) > 0 {
-			few = plan.Conns
-		}
-		for _, n := range few {
-			cases = append(cases, echoCase(plan, n, sizes[0], depths[0], max(plan.Cores, 2)))
+		for _, n := range conns {
+			c := echoCase(plan, n, sizes[0], depths[0], max(plan.Cores, 2))
+			if !cross && n != 64 && n != 1000 {
+				c.Servers = barServers
+			}
+			cases = append(cases, c)
 		}
 	}
 	return cases

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,10 +77,36 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// What is missed, noisy or not measured must not pass for met, nor be left out.
+func TestReportTellsWhichBarsAreMet(t *testing.T) {
+	lines := []Line{{Met, "1", "one"}, {NotMet, "2", "two"}, {NotMeasured, "–", "three"}, {"NOISY, met", "4", "four"}}
+	for _, all := range []bool{true, false} {
+		var text strings.Builder
+		tally, err := ReportBars(&text, lines, all)
+		if want := (Tally{1, 1, 1, 1}); err != nil || tally != want {
+			t.Errorf("%+v, %v, want %+v", tally, err, want)
+		}
+		if !strings.Contains(text.String(), "of 4 bars 1 are met, 1 are NOT MET, 1 are noisy, and 1 were not measured") {
+			t.Errorf("summary in:\n%s", &text)
+		}
+		for _, line := range lines {
+			if want := all || line.Verdict != NotMeasured; strings.Contains(text.String(), line.Bar) != want {
+				t.Errorf("all %v: %q is to be shown: %v\n%s", all, line.Bar, want, &text)
+			}
+		}
+	}
+}
+
 // A bar that nothing measures would never be missed.
-func TestEveryBarIsMeasuredByAFullRun(t *testing.T) {
+func TestEveryBarIsMeasuredByEitherRun(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		everyBarIsMeasured(t, Plan{Full: full})
+	}
+}
+
+func everyBarIsMeasured(t *testing.T, plan Plan) {
 	cases := map[string]Case{}
-	for _, c := range Cases("", Plan{Full: true}) {
+	for _, c := range Cases("", plan) {
 		cases[c.Name] = c
 	}
 	for _, b := range Bars() {
@@ -88,8 +115,10 @@ func TestEveryBarIsMeasuredByAFullRun(t *testing.T) {
 			t.Errorf("no case for bar %v", b)
 			continue
 		}
-		if _, err := server.Lookup(b.Server); err != nil {
-			t.Errorf("bar %v: %v", b, err)
+		for _, name := range []string{b.Server, b.Base} {
+			if _, err := server.Lookup(name); name != "" && (err != nil || c.Servers != nil && !slices.Contains(c.Servers, name)) {
+				t.Errorf("bar %v: %s takes no part (%v)", b, name, err)
+			}
 		}
 		shown := false
 		for _, f := range c.Figures {
@@ -98,6 +127,24 @@ func TestEveryBarIsMeasuredByAFullRun(t *testing.T) {
 		if !shown {
 			t.Errorf("the table of %q does not show %s", c.Name, b.Figure)
 		}
+	}
+}
+
+// As promised by the flags' descriptions.
+func TestRunsTakeNoLongerThanIsSaid(t *testing.T) {
+	for full, limit := range map[bool]time.Duration{false: 10 * time.Minute, true: time.Hour} {
+		var sum time.Duration
+		for _, c := range Cases("", Plan{Full: full, Processes: 1}) {
+			servers, err := c.candidates(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += c.Expected(len(servers))
+		}
+		if sum > limit {
+			t.Errorf("full %v: %v, at most %v", full, sum, limit)
+		}
+		t.Logf("full %v: %v", full, sum)
 	}
 }
 

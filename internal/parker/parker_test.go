@@ -118,6 +118,23 @@ func TestStateInDumps(t *testing.T) {
 	t.Fatalf("no sleeper in the dump:\n%s", dump)
 }
 
+func TestSleepingAllocatesNothing(t *testing.T) {
+	a, c := new(Parker), new(Parker)
+	const rounds = 1000
+	go func() {
+		for range rounds + 1 { // AllocsPerRun makes one more
+			a.Park()
+			c.Unpark()
+		}
+	}()
+	if n := testing.AllocsPerRun(rounds, func() {
+		a.Unpark()
+		c.Park()
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func BenchmarkParkUnpark(b *testing.B) {
 	a, c := new(Parker), new(Parker)
 	n := b.N
