@@ -4,8 +4,9 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SYSTEMS     := linux windows darwin freebsd
 CHECKED     := $(SYSTEMS)
-WINDOWS     := ./netpoll ./binding ./registration ./runtime/... ./conn ./listener ./http_example ./internal/fdmutex ./internal/mono ./internal/netfd \
-	./internal/readyq ./internal/slots ./internal/sockerr ./internal/wheel
+WINDOWS     := ./netpoll ./binding ./registration ./runtime/... ./http_example ./internal/fdmutex ./internal/mono ./internal/netfd ./internal/readyq \
+	./internal/slots ./internal/sockerr ./internal/wheel
+WINE        := $(GO) run github.com/moor-net/moor/internal/wine/cmd/wine
 MODULES     := . $(patsubst ./%,%,$(shell sed -n "s/^\t\(\.\/.*\)/\1/p" go.work))
 
 # A process with the race detector lingers for a second at its end by default,
@@ -68,10 +69,15 @@ modules:
 
 # The tests for Windows, under Wine. A single package, with any flags of go test:
 # go run ./internal/wine/cmd/wine test -race -run Pipe ./conn
+# Without the race detector: what is under the kernel's hands, at full length, and
+# what is measured. With it, the rest, and all that connections do. Then real
+# libraries and Go's own tests. Two packages run at a time.
 test-windows:
-	$(GO) run ./internal/wine/cmd/wine test -short $(WINDOWS)
-	$(GO) run ./internal/wine/cmd/wine test -race -short ./binding
-	$(GO) run ./internal/wine/cmd/wine test -race -short -run Pipe ./conn -rounds 1
+	$(WINE) test -run 'Thousands|CancelMeets|CloseInEveryOrder' ./netpoll
+	$(WINE) test -short $(WINDOWS)
+	$(WINE) test -short -run 'Memory|Allocate' ./conn
+	$(WINE) test -race -short ./netpoll ./binding ./registration ./runtime ./conn ./listener
+	cd integration_test && $(WINE) test -short -skip 'Broadcast|FastHTTPParked$$' .
 	$(GO) run ./internal/stdnet/cmd/stdnet -wine -complete -floor 95
 
 # Ten seconds for each fuzz target, on demand: what it finds differs from run to

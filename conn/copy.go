@@ -18,7 +18,8 @@ var (
 //
 // On Linux what comes from a file goes through sendfile(2), and what comes from
 // a stream, of this package or of package net, through splice(2); r may be an
-// io.LimitedReader of one. Neither passes through the program's memory.
+// io.LimitedReader of one. On Windows what comes from a file goes through
+// TransmitFile. None of these passes through the program's memory.
 func (c *TCPConn) ReadFrom(r io.Reader) (int64, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL

@@ -5,7 +5,6 @@ import (
 	"math"
 	"net"
 	"os"
-	"reflect"
 	"runtime"
 	"syscall"
 
@@ -66,15 +65,6 @@ func (c *TCPConn) spliceFrom(src io.Reader, limit int64) (n int64, handled bool,
 	n, handled, err = netfd.Splice(c.fd, from, limit, onlyWriter{c})
 	runtime.KeepAlive(src)
 	return n, handled, err
-}
-
-// isOf reports whether v's type is one of the package's own.
-func isOf(pkg string, v any) bool {
-	t := reflect.TypeOf(v)
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return t.PkgPath() == pkg
 }
 
 // A namedFile is an *os.File, or what package os hides one in.

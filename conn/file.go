@@ -73,7 +73,9 @@ func (c *conn) File() (*os.File, error) {
 // as an os.File, which is non-blocking and which no event loop knows any more.
 // Data that was received and not read is still there to read. The connection
 // is as after Close: blocked and later calls return errors that match
-// net.ErrClosed, as does a second Detach, and the peer notices nothing.
+// net.ErrClosed, as does a second Detach, and the peer notices nothing. On
+// Windows a socket that has sent a file keeps its completion port, which is not
+// the caller's, and can't have another.
 func (c *conn) Detach() (*os.File, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL

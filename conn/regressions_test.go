@@ -1,14 +1,46 @@
 package conn_test
 
 import (
+	"errors"
 	"io"
+	"net"
+	"os"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/moor-net/moor/conn"
 	"github.com/moor-net/moor/internal/sockerr"
 )
 
 // Each test here failed once.
+
+// Under Wine a connect that was taken by the listener's queue and reset when that
+// closed was looked at again and again, until its deadline.
+func TestConnectThatIsResetEnds(t *testing.T) {
+	d := conn.Dialer{Timeout: time.Minute}
+	for range 10 {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dials sync.WaitGroup
+		for range 64 {
+			dials.Go(func() {
+				c, err := d.Dial("tcp", ln.Addr().String())
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("Dial returned %v", err)
+				}
+				if err == nil {
+					c.Close()
+				}
+			})
+		}
+		ln.Accept() // some are on their way
+		ln.Close()
+		dials.Wait()
+	}
+}
 
 // Under Wine a reset was read as the end of the stream, since the driver had
 // told the Poll of it and nobody else.

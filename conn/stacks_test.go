@@ -3,10 +3,13 @@ package conn_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -278,3 +281,19 @@ func control(t testing.TB, c syscall.Conn, f func(fd int)) {
 var past = time.Unix(1, 0)
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// directory returns a directory whose name is short enough for sockets.
+func directory(t testing.TB) string {
+	t.Helper()
+	var dir string
+	for { // unlike MkdirTemp's, all names are of one length
+		dir = filepath.Join(os.TempDir(), fmt.Sprintf("moor%08x", rand.Uint32()))
+		if err := os.Mkdir(dir, 0o700); err == nil {
+			break
+		} else if !errors.Is(err, fs.ErrExist) {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,22 +23,6 @@ import (
 )
 
 func unixAddr(network, name string) *net.UnixAddr { return &net.UnixAddr{Name: name, Net: network} }
-
-// directory returns a directory whose name is short enough for sockets.
-func directory(t testing.TB) string {
-	t.Helper()
-	var dir string
-	for { // unlike MkdirTemp's, all names are of one length
-		dir = filepath.Join(os.TempDir(), fmt.Sprintf("moor%08x", rand.Uint32()))
-		if err := os.Mkdir(dir, 0o700); err == nil {
-			break
-		} else if !errors.Is(err, fs.ErrExist) {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
 
 // unixPair returns both ends of a connection on one stack; the listener is
 // closed.

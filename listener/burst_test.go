@@ -248,7 +248,7 @@ func TestBurstEndings(t *testing.T) {
 func TestBurstIdleTimeoutAndShutdown(t *testing.T) {
 	ends := make(chan error, 10)
 	inside, release := make(chan struct{}), make(chan struct{})
-	s := &listener.BurstServer{IdleTimeout: time.Second / 2, Handler: echoLine}
+	s := &listener.BurstServer{IdleTimeout: time.Second, Handler: echoLine} // so long that the line is sent by then
 	s.OnClose = func(_ net.Conn, cause error) { ends <- cause }
 	c := dialTo(t, serveBursts(t, s))
 	io.WriteString(c, "x\n")

@@ -24,8 +24,13 @@ import (
 // LocalAddr and RemoteAddr return equal values all the time, but not the same
 // pointers once the connection was parked.
 //
-// What a request needs is in the first cache line of two.
+// What a request needs is in the second cache line of two; a wake-up needs both.
 type Session struct {
+	notice moorrt.Notice // while the session is waiting
+	// deadline is the server's own on package mono's scale while the session is
+	// evicted, zero for none. Otherwise the descriptor has it.
+	deadline int64
+
 	*conn.TCPConn
 	p     *ParkListener
 	more  *extras // nil for none
@@ -37,12 +42,8 @@ type Session struct {
 	// server's hook was told StateNew.
 	announced, known bool
 
-	next, prev *Session      // in one of p's lists
-	notice     moorrt.Notice // while the session is waiting
-	mu         sync.Mutex    // taken after p's
-	// deadline is the server's own on package mono's scale while the session is
-	// evicted, zero for none. Otherwise the descriptor has it.
-	deadline int64
+	next, prev *Session   // in one of p's lists
+	mu         sync.Mutex // taken after p's
 }
 
 // extras are what most sessions do not have.

@@ -36,6 +36,10 @@ import (
 //	         is in the loop's queue. Whoever clears the bit has the lock: the
 //	         loop when it comes to the Notice, or Close, which must not wait
 //	         for that.
+//	ported   (of the writing side alone, on Windows) the socket is associated with
+//	         the completion port of the loop's Poll. The bit is never cleared.
+//	moving   (of the writing side alone, on Windows) the operation is one whose
+//	         packet sets ready: the Poll is asked for no event.
 type side struct {
 	deadline atomic.Int64 // moment on mono's scale, zero for none
 	seat     parker.Parker
@@ -51,6 +55,8 @@ const (
 	duplicated = 1 << 4
 	detached   = 1 << 5
 	queued     = 1 << 6
+	ported     = 1 << 7
+	moving     = 1 << 8
 
 	occupied = waiting | asleep // somebody is to be told
 )

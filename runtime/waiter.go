@@ -71,6 +71,9 @@ func (fd *FD) rearm(s *side) error {
 	if !netpoll.NeedsRearm {
 		return nil
 	}
+	if s.state.Load()&moving != 0 {
+		return nil
+	}
 	ready := netpoll.Writable
 	if s == &fd.r {
 		ready = netpoll.Readable

@@ -132,20 +132,20 @@ func (t Tally) String() string {
 		t.Met+t.Missed+t.Noisy+t.Unmeasured, t.Met, t.Missed, t.Noisy, t.Unmeasured)
 }
 
-// A Line is one bar's in the report. Range is the smallest and the largest value
-// of all rounds.
-type Line struct{ Verdict, Value, Range, Bar string }
+// A Line is one bar's in the report. Its value is the median, with the smallest
+// and the largest of all rounds.
+type Line struct{ Verdict, Value, Bar string }
 
 // Lines are those of all bars.
 func (r *Results) Lines() []Line {
 	var lines []Line
 	for _, b := range Bars() {
 		s, verdict := b.Verdict(r)
-		line := Line{verdict, fmt.Sprintf("%.4g", s.Median), fmt.Sprintf("(%.3g–%.3g)", s.Min, s.Max), b.String()}
+		shown := fmt.Sprintf("%.4g (%.3g–%.3g)", s.Median, s.Min, s.Max)
 		if verdict == NotMeasured {
-			line.Value, line.Range = "–", ""
+			shown = "–"
 		}
-		lines = append(lines, line)
+		lines = append(lines, Line{verdict, shown, b.String()})
 	}
 	return lines
 }
@@ -169,7 +169,7 @@ func ReportBars(w io.Writer, lines []Line, all bool) (tally Tally, err error) {
 		default:
 			tally.Noisy++
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", line.Verdict, line.Value, line.Range, line.Bar)
+		fmt.Fprintf(t, "%s\t%s\t%s\n", line.Verdict, line.Value, line.Bar)
 	}
 	if err := t.Flush(); err != nil {
 		return tally, err

@@ -144,6 +144,10 @@ func (fd *FD) awaitConnect(ctx context.Context) (err error) {
 			if fd.askPeer() {
 				return nil
 			}
+			// Or the connection was up, and has been reset since.
+			if errno := sys.End(fd.Sysfd()); errno != 0 {
+				return call(fd.network.connectName(), errno)
+			}
 		default:
 			return call(fd.network.connectName(), errno)
 		}

@@ -52,8 +52,8 @@ func SetsockoptInt(fd, level, opt, value int) error {
 // Shutdown ends one direction of a connection: see shutdown(2).
 func Shutdown(fd, how int) error { return syscall.Shutdown(fd, how) }
 
-// End returns the error behind a read of a stream that found its end. There is
-// none: the read has told it.
+// End returns the error behind a read of a stream that found its end, or of a
+// connection that has no peer. There is none: the system has told it.
 func End(int) syscall.Errno { return 0 }
 
 // SetLinger sets what closing does with data that has not been sent: SO_LINGER

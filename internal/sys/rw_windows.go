@@ -53,7 +53,8 @@ func Read(fd int, p []byte) (int, syscall.Errno) {
 	return n, errno
 }
 
-// End returns the error, if any, behind a read of a stream that found its end.
+// End returns the error, if any, behind a read of a stream that found its end, or
+// of a connection that has no peer.
 // Windows tells of a reset itself. Wine, where somebody has asked for the
 // readiness of the socket meanwhile, has told the asking party, and the socket
 // knows only that it has an error: see WSAPoll.
