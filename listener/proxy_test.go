@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/moor-net/moor/internal/sockerr"
 )
 
 // serveProxy puts a ReverseProxy in front of backend. Its way there is through
@@ -48,6 +46,21 @@ func TestReverseProxyManyClients(t *testing.T) {
 		w.Write(body)
 	})}))
 	proxy.client.Timeout = time.Minute
+	// The proxy has a request's body in full before it sends it on. Otherwise two
+	// parts of package net/http may get into each other's way on a busy machine,
+	// over package net too: the Transport looks for more behind the end of a body
+	// that it has sent, which is an error once the Server has closed that body,
+	// since there is an answer; the Transport then breaks off that answer.
+	rp := proxy.Handler.(*httputil.ReverseProxy)
+	onward := rp.Rewrite
+	rp.Rewrite = func(r *httputil.ProxyRequest) {
+		body, err := io.ReadAll(r.In.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		onward(r)
+		r.Out.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	var wg sync.WaitGroup
 	for client := range clients {
 		wg.Go(func() {
@@ -64,9 +77,6 @@ func TestReverseProxyManyClients(t *testing.T) {
 				}
 				got, err := io.ReadAll(resp.Body)
 				resp.Body.Close()
-				if sockerr.Wine && err == io.ErrUnexpectedEOF {
-					continue // under Wine the proxy breaks off an answer in ten thousand, over package net too
-				}
 				if err != nil || !bytes.Equal(got, sent) {
 					t.Errorf("%d of %d bytes came back, or changed: %v", len(got), len(sent), err)
 					return
