@@ -32,6 +32,7 @@ type driver struct {
 	// The driver's alone.
 	ready    readyList // coroutines to be resumed
 	believed int64     // until when the processor counts as contended
+	yields   uint32    // how often it has given way after a turn
 }
 
 // A readyList is a queue of coroutines.

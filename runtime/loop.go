@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	goruntime "runtime"
 	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
@@ -198,10 +199,26 @@ func (l *Loop) run() {
 		// meanwhile are fetched together. Without any the loop uses its time
 		// slice: giving it away would put those who compute first.
 		if woke || jobs || n > 0 && !ran {
-			parker.Yield()
+			l.yield()
 		}
 	}
 }
+
+// yield lets the goroutines run that the turn has woken. The loop then waits at
+// the end of its processor's queue: behind those of the whole process, among
+// which may be some that compute, it would wait for their time slices. But they
+// are to have their turn as well, before the loop has woken others for ever.
+func (l *Loop) yield() {
+	if l.yields++; l.yields%politeness == 0 {
+		goruntime.Gosched()
+	} else {
+		parker.Yield()
+	}
+}
+
+// politeness is how often a loop gives way to the whole process: once in so many
+// times.
+const politeness = 16
 
 // end is the last thing that the last driver does.
 func (l *Loop) end() {
