@@ -42,7 +42,7 @@ type Loop struct {
 
 	driver
 	batch *netpoll.Events // of the turn
-	woken []woken         // whom they concern
+	woken []woken         // whom those of a group concern
 
 	counters
 }
@@ -58,7 +58,7 @@ func newLoop(rt *Runtime, index int) (*Loop, error) {
 	}
 	l := &Loop{rt: rt, index: index, poll: poll, done: make(chan struct{}),
 		next: wheel.Never, timer: registration.NewTimer(), batch: netpoll.NewEvents(eventsPerTurn),
-		woken: make([]woken, 0, eventsPerTurn)}
+		woken: make([]woken, 0, groupSize)}
 	if err := poll.Register(l.timer, timerToken, netpoll.Readable, netpoll.Edge); err != nil {
 		poll.Close()
 		return nil, err
@@ -177,11 +177,7 @@ func (l *Loop) run() {
 		}
 		region := trace.StartRegion(context.Background(), "moor turn")
 		l.meter.begin(n)
-		due, jobs := l.gather()
-		woke := l.deliver()
-		if due {
-			l.expire()
-		}
+		jobs, woke := l.deliver()
 		if jobs {
 			l.queue.run(&l.meter)
 		}

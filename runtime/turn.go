@@ -8,10 +8,13 @@ import (
 	"github.com/moor-net/moor/netpoll"
 )
 
-// eventsPerTurn bounds a turn: what else is ready comes with the next one. It is
-// few enough that what is fetched for the first of them is still in the
-// processor's caches when the last has been served.
-const eventsPerTurn = 32
+// eventsPerTurn bounds a turn: what else is ready comes with the next one.
+const eventsPerTurn = 256
+
+// groupSize is how many events are dealt with before the goroutines that they
+// wake may run. It is few enough that what is fetched for the first is still in
+// the processor's caches when the last has been served.
+const groupSize = 32
 
 // A woken is an FD that there is an event for, with who waits to read from it.
 type woken struct {
@@ -21,17 +24,36 @@ type woken struct {
 	job   *job
 }
 
-// gather looks up the FDs that the turn's events concern. It reports whether the
-// wheel is due, and whether there are jobs.
-func (l *Loop) gather() (due, jobs bool) {
-	for i := range l.batch.Len() {
+// deliver tells the FDs that the turn's events concern. It reports whether there
+// are jobs, and whether goroutines were woken that have not had a chance to run.
+func (l *Loop) deliver() (jobs, woke bool) {
+	for i := 0; i < l.batch.Len(); {
+		if woke {
+			l.meter.end() // what others do is no part of the turn
+			l.yield()
+			l.meter.begin(l.batch.Len() - i)
+		}
+		var due, more bool
+		i, due, more = l.gather(i)
+		jobs = jobs || more
+		if woke = l.tell(); due {
+			l.expire()
+		}
+	}
+	return jobs, woke
+}
+
+// gather looks up the FDs of a group, of the events from i on. It returns where
+// the next group begins, whether the wheel is due, and whether there are jobs.
+func (l *Loop) gather(i int) (next int, due, jobs bool) {
+	for ; i < l.batch.Len() && len(l.woken) < groupSize; i++ {
 		ev := l.batch.At(i)
 		switch ev.Token() {
 		case timerToken:
 			due = true
 			continue
 		case queueToken:
-			jobs = true
+			jobs = true // after the events, whose FDs they may concern
 			continue
 		}
 		p := l.table.Get(slots.Handle(ev.Token()))
@@ -47,11 +69,12 @@ func (l *Loop) gather() (due, jobs bool) {
 	if len(l.woken) >= many {
 		foresee(l.woken)
 	}
-	return due, jobs
+	return i, due, jobs
 }
 
-// deliver tells the FDs, and reports whether that has woken a goroutine.
-func (l *Loop) deliver() (woke bool) {
+// tell tells the FDs of the group, and reports whether that has woken a
+// goroutine.
+func (l *Loop) tell() (woke bool) {
 	for i := range l.woken {
 		w := &l.woken[i]
 		woke = woke || (w.fd.r.state.Load()|w.fd.w.state.Load())&asleep != 0
