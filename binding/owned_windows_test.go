@@ -29,7 +29,40 @@ func handleFlags(h windows.Handle) (flags uint32, ok bool) {
 	return flags, r != 0
 }
 
-// isOpen reports whether h is a handle.
+// A witness tells whether a handle was closed: its number says that of no handle
+// for sure, since the process may have given it to another one by then.
+type witness windows.Handle
+
+func newWitness(t testing.TB, h windows.Handle) witness {
+	t.Helper()
+	var dup windows.Handle
+	self := windows.CurrentProcess()
+	must(t, "DuplicateHandle", windows.DuplicateHandle(self, h, self, &dup, 0, false, windows.DUPLICATE_SAME_ACCESS))
+	t.Cleanup(func() { windows.CloseHandle(dup) })
+	w := witness(dup)
+	if w.closed(t) {
+		t.Fatal("an open handle counts as closed")
+	}
+	return w
+}
+
+var procNtQueryObject = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtQueryObject")
+
+// closed reports whether the witness is the only handle of its object.
+func (w witness) closed(t testing.TB) bool {
+	t.Helper()
+	var basic struct { // PUBLIC_OBJECT_BASIC_INFORMATION
+		attributes, access, handles, pointers uint32
+		reserved                              [10]uint32
+	}
+	r, _, _ := procNtQueryObject.Call(uintptr(w), 0, uintptr(unsafe.Pointer(&basic)), unsafe.Sizeof(basic), 0)
+	if r != 0 {
+		t.Fatalf("NtQueryObject: %v", windows.NTStatus(r))
+	}
+	return basic.handles == 1
+}
+
+// isOpen reports whether h is a handle. That it is none any more a witness tells.
 func isOpen(h windows.Handle) bool {
 	_, ok := handleFlags(h)
 	return ok
@@ -52,8 +85,9 @@ func TestHandleIsClosedOnce(t *testing.T) {
 		t.Errorf("%v, want %v", o.AsRawHandle(), h)
 	}
 	borrowed := o.AsHandle()
+	w := newWitness(t, h)
 	must(t, "Close", o.Close())
-	if isOpen(h) {
+	if !w.closed(t) {
 		t.Error("still open after Close")
 	}
 	mustMatch(t, "second Close", o.Close(), os.ErrClosed)
@@ -79,14 +113,15 @@ func TestCloseTellsTheSystemsError(t *testing.T) {
 
 func TestLastUserClosesTheHandle(t *testing.T) {
 	h := newEvent(t)
+	w := newWitness(t, h)
 	o := binding.FromRawHandle(binding.RawHandle(h))
-	must(t, "Use", o.Use(func(raw binding.RawHandle) {
+	must(t, "Use", o.Use(func(binding.RawHandle) {
 		must(t, "Close", o.Close())
-		if !isOpen(windows.Handle(raw)) {
+		if w.closed(t) {
 			t.Error("closed while in use")
 		}
 	}))
-	if isOpen(h) {
+	if !w.closed(t) {
 		t.Error("open after its last use")
 	}
 }
@@ -202,10 +237,11 @@ func TestFailedCallsOwnNothing(t *testing.T) {
 			mustMatch(t, name+" without an error", err, windows.ERROR_INVALID_HANDLE)
 		}
 		h := newEvent(t)
+		w := newWitness(t, h)
 		o, err = call(binding.RawHandle(h), windows.ERROR_ALREADY_EXISTS) // as CreateEvent says of one that exists
 		must(t, name, err)
 		must(t, "Close", o.Close())
-		if isOpen(h) {
+		if !w.closed(t) {
 			t.Errorf("%s: not owned", name)
 		}
 	}
@@ -215,6 +251,7 @@ func TestFailedCallsOwnNothing(t *testing.T) {
 // is not dropped.
 func TestDroppedHandleIsClosedAndCounted(t *testing.T) {
 	h := newEvent(t)
+	w := newWitness(t, h)
 	before := binding.Leaked()
 	borrowed := func() binding.BorrowedHandle {
 		return binding.FromRawHandle(binding.RawHandle(h)).AsHandle()
@@ -222,8 +259,8 @@ func TestDroppedHandleIsClosedAndCounted(t *testing.T) {
 	for range 3 {
 		runtime.GC()
 	}
-	must(t, "Use", borrowed.Use(func(h binding.RawHandle) {
-		if !isOpen(windows.Handle(h)) {
+	must(t, "Use", borrowed.Use(func(binding.RawHandle) {
+		if w.closed(t) {
 			t.Error("closed although it is borrowed")
 		}
 	}))
@@ -233,7 +270,7 @@ func TestDroppedHandleIsClosedAndCounted(t *testing.T) {
 			t.Fatal("never closed")
 		}
 	}
-	if isOpen(h) {
+	if !w.closed(t) {
 		t.Error("counted and not closed")
 	}
 }

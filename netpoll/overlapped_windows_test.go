@@ -70,7 +70,8 @@ func TestForeignOperationCompletesInPoll(t *testing.T) {
 	}
 }
 
-// startRead starts a read that has nothing to read yet.
+// startRead starts a read that has nothing to read yet. The caller holds buf until
+// the read has ended.
 func startRead(t testing.TB, p *poller, o *netpoll.Overlapped, h windows.Handle, buf []byte) {
 	t.Helper()
 	var said error
@@ -106,7 +107,8 @@ func TestClosingThePollEndsForeignOperations(t *testing.T) {
 	}
 	const reads = 3
 	var ended []netpoll.Completion
-	for range reads {
+	var bufs [reads][16]byte
+	for i := range reads {
 		o := new(netpoll.Overlapped)
 		o.Cancel = func() { windows.CancelIoEx(server, o.Raw()) }
 		o.Done = func(c netpoll.Completion) {
@@ -116,11 +118,12 @@ func TestClosingThePollEndsForeignOperations(t *testing.T) {
 				return nil
 			}), os.ErrClosed)
 		}
-		startRead(t, p, o, server, make([]byte, 16))
+		startRead(t, p, o, server, bufs[i][:])
 	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
+	runtime.KeepAlive(&bufs)
 	if len(ended) != reads {
 		t.Errorf("%d operations have ended, want %d", len(ended), reads)
 	}
@@ -137,6 +140,11 @@ func TestClosingThePollEndsForeignOperations(t *testing.T) {
 func TestDroppedPollKeepsForeignOperations(t *testing.T) {
 	server, client := openPipe(t)
 	collected := make(chan struct{})
+	// The buffer is not the Poll's to keep.
+	buf := make([]byte, 16)
+	var pin runtime.Pinner
+	pin.Pin(&buf[0])
+	defer pin.Unpin()
 	func() {
 		p, err := netpoll.New()
 		if err != nil {
@@ -147,7 +155,7 @@ func TestDroppedPollKeepsForeignOperations(t *testing.T) {
 		}
 		o := &netpoll.Overlapped{Done: func(netpoll.Completion) {}}
 		runtime.AddCleanup(o, func(ch chan struct{}) { close(ch) }, collected)
-		startRead(t, &poller{Poll: p, t: t}, o, server, make([]byte, 16))
+		startRead(t, &poller{Poll: p, t: t}, o, server, buf)
 	}()
 	for range 3 {
 		runtime.GC()
@@ -161,6 +169,12 @@ func TestDroppedPollKeepsForeignOperations(t *testing.T) {
 	if err := windows.WriteFile(client, []byte("hello"), &n, nil); err != nil {
 		t.Fatal(err)
 	}
+	// Nobody is told that the read has ended; what it read says so.
+	for end := time.Now().Add(patience); buf[4] != 'o'; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the read has got %q, want hello", buf[:5])
+		}
+	}
 }
 
 // A packet that is nobody's is an error of Poll, once, and not more than that.
@@ -171,8 +185,15 @@ func TestPacketOfAnUnknownOperationIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	var n uint32
-	for _, raw := range []*windows.Overlapped{new(windows.Overlapped), {Offset: 1}} {
-		if err := windows.WriteFile(server, []byte("hello"), &n, raw); err != nil && err != windows.ERROR_IO_PENDING {
+	data := []byte("hello")
+	var raws [2]windows.Overlapped
+	raws[1].Offset = 1
+	var pin runtime.Pinner
+	pin.Pin(&raws)
+	pin.Pin(&data[0])
+	defer pin.Unpin()
+	for i := range raws {
+		if err := windows.WriteFile(server, data, &n, &raws[i]); err != nil && err != windows.ERROR_IO_PENDING {
 			t.Fatal(err)
 		}
 		events := netpoll.NewEvents(1)

@@ -21,9 +21,9 @@ func TestRegisterThenCloseLeavesNothing(t *testing.T) {
 // A number that is used again is a new source: it needs a Register of its own,
 // and never gets what its predecessor was registered for.
 func TestReusedNumberGetsNoOldEvents(t *testing.T) {
-	p := newPoller(t)
 	for _, opts := range []netpoll.PollOpt{netpoll.Level, netpoll.Edge} {
 		t.Run(opts.String(), func(t *testing.T) {
+			p := newPoller(t)
 			old, oldPeer := connectTCP(t)
 			fresh, peer := connectTCP(t)
 			number := old.source()
@@ -46,9 +46,9 @@ func TestReusedNumberGetsNoOldEvents(t *testing.T) {
 // With the old registration forgotten, as owners do before they close, nothing
 // of it is left although a duplicate keeps the old file open.
 func TestReusedNumberWithADuplicateOpen(t *testing.T) {
-	p := newPoller(t)
 	for _, opts := range []netpoll.PollOpt{netpoll.Level, netpoll.Edge} {
 		t.Run(opts.String(), func(t *testing.T) {
+			p := newPoller(t)
 			old, oldPeer := connectTCP(t)
 			fresh, peer := connectTCP(t)
 			number := old.source()
