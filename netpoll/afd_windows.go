@@ -2,6 +2,7 @@ package netpoll
 
 import (
 	"os"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -77,6 +78,19 @@ func (m afdEvents) readiness() (ready Ready) {
 type pollBlock struct {
 	info   afdPollInfo
 	status ioStatus
+}
+
+// result returns how the request has ended, STATUS_PENDING if it has not. The
+// kernel writes it after everything else: see HasOverlappedIoCompleted of the
+// Windows SDK.
+func (b *pollBlock) result() windows.NTStatus {
+	return windows.NTStatus(atomic.LoadUintptr(&b.status.status)) // the lower half of the union
+}
+
+// found reports whether the request has ended because of one of the events. Those
+// of a cancelled one are what was asked for.
+func (b *pollBlock) found(events afdEvents) bool {
+	return b.result() == windows.STATUS_SUCCESS && b.info.sockets > 0 && b.info.events&events != 0
 }
 
 // afdPollInfo is AFD_POLL_INFO with room for one socket.

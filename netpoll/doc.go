@@ -25,6 +25,7 @@
 //     ([Poll.Forget], package binding). On Linux closing is enough for a
 //     descriptor without a duplicate, in this process or another, but another
 //     thread that looks at it just then may still bring an event. On Windows
-//     closing is enough for a socket that Rearm is not called for.
+//     closing is enough for a socket without a duplicate, unless it was
+//     registered with AttachAsked.
 //   - A source belongs to the first Poll it was registered with.
 package netpoll

@@ -104,3 +104,89 @@ func TestRefusedRequestIsTold(t *testing.T) {
 		p.silent("it is closed")
 	})
 }
+
+// numbered returns a datagram socket with the number fd, which was closed, or nil if
+// something else has got it.
+func numbered(t *testing.T, fd netpoll.FD) *socket {
+	t.Helper()
+	for range 64 {
+		if s := bindUDP(t); s.source() == fd {
+			return s
+		}
+	}
+	return nil
+}
+
+// A socket that was closed without Deregister while no request was in progress for
+// it kept its number: the next socket of that number could not be registered, or
+// was told under the old token.
+func TestClosedSocketHasNoClaimOnItsNumber(t *testing.T) {
+	stages := map[string]func(p *poller, a, b *socket){
+		"level, told": func(p *poller, a, b *socket) {
+			p.register(a.source(), 1, R|W, netpoll.Level)
+			p.expect(1, W)
+		},
+		"edge, told": func(p *poller, a, b *socket) {
+			p.register(a.source(), 1, W, netpoll.Edge)
+			p.expect(1, W)
+		},
+		"edge, told, and rearmed before": func(p *poller, a, b *socket) {
+			p.register(a.source(), 1, W, netpoll.Edge)
+			p.expect(1, W)
+			if err := a.source().Rearm(p.Poll, W); err != nil {
+				p.t.Fatal(err)
+			}
+			p.expect(1, W)
+		},
+		"a spent one-shot": func(p *poller, a, b *socket) {
+			p.register(a.source(), 1, W, netpoll.Level|netpoll.OneShot)
+			p.expect(1, W)
+		},
+		"no interest": func(p *poller, a, b *socket) {
+			p.register(a.source(), 1, 0, netpoll.Level)
+		},
+		"an event at the port": func(p *poller, a, b *socket) {
+			p.register(a.source(), 1, R|W, netpoll.Level)
+		},
+		"a request being cancelled": func(p *poller, a, b *socket) {
+			p.register(a.source(), 1, R, netpoll.Level)
+			p.reregister(a.source(), 1, R|netpoll.Priority, netpoll.Level)
+		},
+		"refused another registration": func(p *poller, a, b *socket) {
+			p.register(a.source(), 1, W, netpoll.Level|netpoll.OneShot)
+			p.expect(1, W)
+			mustMatch(p.t, "Register", p.Register(a.source(), 2, R, 0), netpoll.ErrAlreadyRegistered)
+			p.silent("spent")
+		},
+	}
+	for name, stage := range stages {
+		t.Run(name, func(t *testing.T) {
+			for _, polled := range []bool{false, true} {
+				var p *poller
+				var number netpoll.FD
+				var again *socket
+				for try := 0; again == nil; try++ {
+					if try == 20 {
+						t.Fatal("no socket has got the number of one that was closed")
+					}
+					var a, b *socket
+					p = newPoller(t)
+					a, b = connectTCP(t)
+					number = a.source()
+					stage(p, a, b)
+					a.closeFor(b)
+					again = numbered(t, number)
+				}
+				if polled {
+					p.silent("the number was not registered again")
+					mustMatch(t, "Reregister", p.Reregister(number, 2, W, 0), netpoll.ErrNotRegistered)
+				}
+				p.register(number, 3, W, netpoll.Level)
+				p.expect(3, W)
+				p.deregister(number)
+				p.silent("deregistered")
+				again.close()
+			}
+		})
+	}
+}

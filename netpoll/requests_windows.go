@@ -1,7 +1,9 @@
 package netpoll
 
 import (
+	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/windows"
 
@@ -37,8 +39,12 @@ func (s *selector) admit(k *sock) error {
 	return nil
 }
 
-// free takes back what admit gave. k is idle and gone.
-func (s *selector) free(k *sock) {
+// release takes back what admit gave, once k, which is gone, has no packet to
+// come.
+func (s *selector) release(k *sock) {
+	if k.state != idle || k.guard != nil {
+		return
+	}
 	s.gone--
 	s.byNumber[k.number] = nil
 	s.numbers = append(s.numbers, k.number)
@@ -66,8 +72,56 @@ func (s *selector) drop(k *sock) {
 	s.unremember(k)
 	k.gone, k.again, k.repeat = true, false, nil
 	s.gone++
-	if k.state == idle {
-		s.free(k)
+	if k.guard != nil {
+		k.afd.cancel(k.guard) // fails when the socket was closed
+	}
+	s.release(k)
+}
+
+// Numbers of packets: two for each sock. Zero would be no address: such a
+// request has no packet.
+func (k *sock) packet() uintptr      { return 2*uintptr(k.number) + 1 }
+func (k *sock) guardPacket() uintptr { return 2*uintptr(k.number) + 2 }
+
+// watchOver begins the request that tells when the socket of k is closed.
+func (s *selector) watchOver(k *sock) error {
+	b := pollBlocks.get()
+	if err := k.afd.poll(k.base, afdClosed, k.guardPacket(), b); err != nil {
+		pollBlocks.put(b)
+		return err
+	}
+	k.guard = b
+	s.requests++
+	return nil
+}
+
+// settle makes sure that the guard of k has found the closing of the socket, if
+// that was closed: what it finds is written by the thread that began the request,
+// a moment later if another one has closed the socket. Cancelling it makes it
+// end in any case.
+func (s *selector) settle(k *sock) {
+	if k.guard == nil || k.closed() {
+		return
+	}
+	k.afd.cancel(k.guard)
+	const patience = 100 * time.Millisecond
+	for end := mono.After(patience); k.guard.result() == windows.STATUS_PENDING && mono.Now() < end; {
+		runtime.Gosched()
+	}
+}
+
+// guardEnded takes the packet of a guard.
+func (s *selector) guardEnded(k *sock) {
+	closed, cancelled := k.closed(), k.guard.result() == windows.STATUS_CANCELLED
+	pollBlocks.put(k.guard)
+	k.guard = nil
+	switch {
+	case k.gone:
+		s.release(k)
+	case closed:
+		s.drop(k)
+	case cancelled: // by settle, and it was not closed
+		s.watchOver(k) // without a guard it is no worse than with asked
 	}
 }
 
@@ -85,8 +139,7 @@ func (s *selector) ask(k *sock) error {
 	if want == 0 {
 		return nil
 	}
-	// Zero would be no address: such a request has no packet.
-	if err := k.afd.poll(k.base, want, uintptr(k.number)+1, k.block); err != nil {
+	if err := k.afd.poll(k.base, want, k.packet(), k.block); err != nil {
 		return err
 	}
 	k.state, k.asked = pending, want
@@ -99,6 +152,10 @@ func (s *selector) ask(k *sock) error {
 // that it has no memory, leaves an event that did not happen: whoever tries and
 // finds nothing asks by rearm, which returns the error.
 func (s *selector) askLater(k *sock) {
+	if k.closed() { // it may be another socket that would be asked for
+		s.drop(k)
+		return
+	}
 	switch err := s.ask(k); {
 	case err == nil:
 	case isSocket(k.fd):
@@ -121,9 +178,13 @@ func (s *selector) cancel(k *sock) bool {
 }
 
 // closed reports whether the socket of k, which is registered, has been closed
-// meanwhile, as far as that can be told: a request that is in progress then ends.
+// meanwhile, and then ends the registration. Without a guard it is found out as
+// far as that can be told: a request that is in progress then ends.
 func (s *selector) closed(k *sock) bool {
-	if k.state == pending && !s.cancel(k) {
+	switch {
+	case k.closed():
+		s.drop(k)
+	case k.state == pending && !s.cancel(k):
 		s.sweep()
 	}
 	return k.gone
@@ -131,11 +192,16 @@ func (s *selector) closed(k *sock) bool {
 
 // answered takes the packet of a request.
 func (s *selector) answered(p *packet) {
-	k := s.byNumber[p.overlapped-1]
+	number := p.overlapped - 1
+	k := s.byNumber[number/2]
 	s.requests--
+	if number%2 == 1 {
+		s.guardEnded(k)
+		return
+	}
 	k.state = idle
 	if k.gone {
-		s.free(k)
+		s.release(k)
 		return
 	}
 	var ready Ready
@@ -162,9 +228,11 @@ func (s *selector) tell(k *sock, ready Ready) bool {
 	if told == 0 {
 		return true
 	}
-	if !k.hooked && !isSocket(k.fd) {
+	if k.closed() || !k.hooked && !isSocket(k.fd) {
 		// The event came before the closing did. Owners that call rearm know
-		// when they close, and say so before.
+		// when they close, and say so before. The number alone does not tell
+		// when it names another socket; the guard does not when a duplicate is
+		// open.
 		s.drop(k)
 		return false
 	}

@@ -22,7 +22,8 @@ package netpoll
 //	modify(fd uintptr, key uint64, interest Ready, opts PollOpt) error
 //		Replaces key, interest and options; fires at once when ready. Of an
 //		fd that was closed: ErrNotRegistered if the number names another
-//		file by now, otherwise what the system says of closed descriptors.
+//		file by now, otherwise that or what the system says of closed
+//		descriptors.
 //	remove(fd uintptr, key uint64) error
 //		Stops watching fd, which was last added or modified with key. Events
 //		of fd that wait stored before may still be read by event; poll.go

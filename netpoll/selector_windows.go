@@ -77,8 +77,11 @@ func (s *selector) add(fd uintptr, key uint64, interest Ready, opts PollOpt) err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.byFD[fd]; old != nil && !s.closed(old) {
-		return ErrAlreadyRegistered
+	if old := s.byFD[fd]; old != nil {
+		s.settle(old)
+		if !s.closed(old) {
+			return ErrAlreadyRegistered
+		}
 	}
 	if s.gone > 64+len(s.byFD) { // nobody calls wait
 		s.sweep()
@@ -89,7 +92,12 @@ func (s *selector) add(fd uintptr, key uint64, interest Ready, opts PollOpt) err
 	}
 	s.byFD[fd] = k
 	k.set(key, interest, opts)
-	err = s.ask(k)
+	if opts&asked == 0 {
+		err = s.watchOver(k)
+	}
+	if err == nil {
+		err = s.ask(k)
+	}
 	if err != nil {
 		s.drop(k)
 	}
@@ -101,6 +109,10 @@ func (s *selector) modify(fd uintptr, key uint64, interest Ready, opts PollOpt) 
 	defer s.mu.Unlock()
 	k := s.byFD[fd]
 	if k == nil {
+		return ErrNotRegistered
+	}
+	if k.closed() {
+		s.drop(k)
 		return ErrNotRegistered
 	}
 	s.unremember(k)
@@ -139,6 +151,10 @@ func (s *selector) rearm(fd uintptr, key uint64, ready Ready) error {
 	k := s.byFD[fd]
 	if k == nil || k.key != key || k.opts&Edge == 0 {
 		return nil
+	}
+	if k.closed() {
+		s.drop(k)
+		return ErrNotRegistered
 	}
 	if !k.hooked {
 		s.unremember(k)

@@ -19,7 +19,11 @@ import (
 //	            that it was cancelled or, if that came too late, what it found.
 //	            The next request begins then.
 //
-// and the registration adds to that:
+// One that was not added with asked has another, its guard, as long as it is
+// registered. It asks for nothing but the socket's closing, which the first one
+// can't tell while it is idle; the number may name another socket by then.
+//
+// The registration adds to that:
 //
 //	gone        it was removed, or forgotten, or the socket closed: the packet in
 //	            flight, if there is one, is all that the sock is still there for.
@@ -30,6 +34,7 @@ type sock struct {
 	base   windows.Handle // the driver's socket: see baseSocket
 	afd    *afd           // what it is polled with
 	block  *pollBlock     // the request's memory
+	guard  *pollBlock     // the guard's, nil if it is not in progress
 	number uint32         // names the sock in packets
 	asked  afdEvents
 	state  sockState
@@ -60,6 +65,10 @@ type repeat struct {
 	delay time.Duration
 	asked int64 // moment that it was last forgotten
 }
+
+// closed reports whether the guard has found that the socket was closed. Its
+// packet need not have been taken for that.
+func (s *sock) closed() bool { return s.guard != nil && s.guard.found(afdClosed) }
 
 // wanted returns what a request has to ask for.
 func (s *sock) wanted() afdEvents {
