@@ -72,7 +72,11 @@ func (p *Poll) Attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Sl
 // reported that was not asked for in this way: a source that nobody waits for
 // costs nothing.
 func (p *Poll) AttachAsked(fd uintptr, token Token, interest Ready) (Slot, error) {
-	return p.attach(fd, token, interest, Edge|asked)
+	slot, err := p.attach(fd, token, interest, Edge|asked)
+	if err == nil {
+		p.fds.expire(p, fd)
+	}
+	return slot, err
 }
 
 func (p *Poll) attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Slot, error) {

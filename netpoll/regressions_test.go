@@ -115,18 +115,30 @@ func TestDuplicateWithTheSameNumber(t *testing.T) {
 // An FD that was closed without Deregister kept its claim on the number: its
 // Deregister ended the registration of the next owner, if that was not an FD.
 func TestClosedFDHasNoClaimOnItsNumber(t *testing.T) {
-	p := newPoller(t)
-	a, _ := connectTCP(t)
-	b, peer := connectTCP(t)
-	number := a.source()
-	p.register(number, 1, R, netpoll.Level)
-	a.close()
-	b.reuse(number)
-	if _, err := p.Attach(uintptr(number), 2, R, netpoll.Level); err != nil {
-		t.Fatal(err)
+	attach := map[string]func(p *poller, fd uintptr) (netpoll.Slot, error){
+		"Attach":      func(p *poller, fd uintptr) (netpoll.Slot, error) { return p.Attach(fd, 2, R, netpoll.Level) },
+		"AttachAsked": func(p *poller, fd uintptr) (netpoll.Slot, error) { return p.AttachAsked(fd, 2, R) },
 	}
-	mustMatch(t, "Reregister", p.Reregister(number, 3, R, 0), netpoll.ErrNotRegistered)
-	mustMatch(t, "Deregister", p.Deregister(number), netpoll.ErrNotRegistered)
-	peer.write([]byte("x"))
-	p.expect(2, R)
+	for name, attach := range attach {
+		t.Run(name, func(t *testing.T) {
+			p := newPoller(t)
+			a, _ := connectTCP(t)
+			b, peer := connectTCP(t)
+			number := a.source()
+			p.register(number, 1, R, netpoll.Level)
+			a.close()
+			b.reuse(number)
+			slot, err := attach(p, uintptr(number))
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustMatch(t, "Reregister", p.Reregister(number, 3, R, 0), netpoll.ErrNotRegistered)
+			mustMatch(t, "Deregister", p.Deregister(number), netpoll.ErrNotRegistered)
+			if err := p.Rearm(slot, R); name == "AttachAsked" && err != nil {
+				t.Fatal(err)
+			}
+			peer.write([]byte("x"))
+			p.expect(2, R)
+		})
+	}
 }
