@@ -181,6 +181,9 @@ func (p *Poll) Poll(events *Events, timeout time.Duration) (int, error) {
 // takeTurn waits until no other goroutine is in Poll. When the moment until
 // comes first it reports false and no error.
 func (p *Poll) takeTurn(until int64) (bool, error) {
+	if p.users.Load()&closedBit != 0 {
+		return false, errClosed // also while a call is about to notice
+	}
 	select {
 	case p.turn <- struct{}{}:
 		return true, nil

@@ -1,6 +1,7 @@
 package netpoll_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -140,5 +141,27 @@ func TestClosedFDHasNoClaimOnItsNumber(t *testing.T) {
 			peer.write([]byte("x"))
 			p.expect(2, R)
 		})
+	}
+}
+
+// After Close a call of Poll that could not have its turn, because another was about
+// to notice that the Poll is closed, returned without an error.
+func TestPollAfterCloseFailsThoughAnotherIsInIt(t *testing.T) {
+	for range 500 {
+		p := newPoll(t)
+		begun, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			close(begun)
+			p.Poll(netpoll.NewEvents(1), -1)
+		}()
+		<-begun
+		p.Poll(netpoll.NewEvents(1), time.Microsecond) // mostly it is blocked now
+		p.Close()
+		for _, timeout := range []time.Duration{0, 1} {
+			_, err := p.Poll(netpoll.NewEvents(1), timeout)
+			mustMatch(t, "Poll", err, os.ErrClosed)
+		}
+		<-ended
 	}
 }
