@@ -22,6 +22,7 @@ type Poll struct {
 	woken atomic.Bool   // Wake was called and no Poll call has answered it
 	odd   int           // whose turn it is to get the odd slot: see share
 	stale int           // rounds in a row that brought stale events and no other: see renew
+	stray bool          // ErrStrayPacket came together with events: the next call returns it
 
 	attached atomic.Uint32 // Attach calls so far
 	changing sync.RWMutex  // held for reading while the selector is told a change: see begin
@@ -155,6 +156,10 @@ func (p *Poll) Poll(events *Events, timeout time.Duration) (int, error) {
 		return 0, err
 	}
 	defer p.leave()
+	if p.stray {
+		p.stray = false
+		return 0, ErrStrayPacket
+	}
 	block := until
 	for hidden := 0; ; {
 		if p.woken.Load() && p.woken.Swap(false) {
@@ -231,7 +236,8 @@ func (p *Poll) round(events *Events, until int64) (stale bool, err error) {
 	stale = p.collect(events, n)
 	p.deliver(events, events.room())
 	if events.Len() > 0 {
-		return false, nil // the error comes again
+		p.stray = err == ErrStrayPacket
+		return false, nil // any other error comes again
 	}
 	return stale, err
 }

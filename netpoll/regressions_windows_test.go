@@ -3,9 +3,14 @@ package netpoll_test
 import (
 	"errors"
 	"os"
+	"runtime"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/windows"
 
 	"github.com/moor-net/moor/netpoll"
+	"github.com/moor-net/moor/registration"
 )
 
 // Each test here failed once.
@@ -189,4 +194,44 @@ func TestClosedSocketHasNoClaimOnItsNumber(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An unknown operation's packet that came when user-space sources were ready was not
+// reported.
+func TestStrayPacketBesideUserEventsIsReported(t *testing.T) {
+	p := newPoller(t)
+	server, _ := openPipe(t)
+	if err := p.AssociateHandle(server); err != nil {
+		t.Fatal(err)
+	}
+	r, set := registration.New()
+	p.register(r, 1, R, netpoll.Level)
+	set.Set(R)
+	var n uint32
+	data := []byte("hello")
+	var raw windows.Overlapped
+	var pin runtime.Pinner
+	pin.Pin(&raw)
+	pin.Pin(&data[0])
+	defer pin.Unpin()
+	if err := windows.WriteFile(server, data, &n, &raw); err != nil && err != windows.ERROR_IO_PENDING {
+		t.Fatal(err)
+	}
+	events := netpoll.NewEvents(4)
+	for end := time.Now().Add(patience); ; {
+		n, err := p.Poll.Poll(events, patience)
+		if errors.Is(err, netpoll.ErrStrayPacket) {
+			if n != 0 || events.Len() != 0 {
+				t.Error("events and an error")
+			}
+			break
+		}
+		if err != nil || n != 1 {
+			t.Fatalf("Poll: %d events, %v", n, err)
+		}
+		if time.Now().After(end) {
+			t.Fatal("the packet is not reported")
+		}
+	}
+	p.expect(1, R)
 }
