@@ -69,11 +69,21 @@ func (p *Poll) enter() error {
 	}
 }
 
+// leave ends what enter began. If it is the last one's, after Close, another
+// goroutine releases everything: the caller may hold locks that are taken by what
+// is called back then, the Done of operations that end (Windows).
 func (p *Poll) leave() {
-	if p.users.Add(-1) == closedBit {
-		p.sel.close()
-		p.user.Discard()
+	if p.last() {
+		go p.release()
 	}
+}
+
+// last ends what enter began. If it reports true the caller calls release.
+func (p *Poll) last() bool { return p.users.Add(-1) == closedBit }
+
+func (p *Poll) release() {
+	p.sel.close()
+	p.user.Discard()
 }
 
 // Close ends the Poll and everything registered with it; the sources
@@ -93,7 +103,9 @@ func (p *Poll) Close() error {
 	close(p.closed)
 	p.user.Close()
 	p.sel.wake() // fails for no reason that Close could mend
-	p.leave()
+	if p.last() {
+		p.release()
+	}
 	return nil
 }
 
@@ -155,7 +167,11 @@ func (p *Poll) Poll(events *Events, timeout time.Duration) (int, error) {
 	if err := p.enter(); err != nil {
 		return 0, err
 	}
-	defer p.leave()
+	defer func() {
+		if p.last() {
+			p.release()
+		}
+	}()
 	if p.stray {
 		p.stray = false
 		return 0, ErrStrayPacket

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -234,4 +235,52 @@ func TestStrayPacketBesideUserEventsIsReported(t *testing.T) {
 		}
 	}
 	p.expect(1, R)
+}
+
+// When the Poll was closed during Start, Start itself called back what had ended. A
+// program that holds a lock while it begins an operation, and takes it in Done, was
+// stuck.
+func TestStartCallsNobodyBack(t *testing.T) {
+	p := newPoller(t)
+	server, _ := openPipe(t)
+	if err := p.AssociateHandle(server); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 16)
+	var pin runtime.Pinner
+	pin.Pin(&buf[0])
+	defer pin.Unpin()
+	var mu sync.Mutex
+	done := make(chan struct{})
+	o := new(netpoll.Overlapped)
+	o.Cancel = func() { windows.CancelIoEx(server, o.Raw()) }
+	o.Done = func(netpoll.Completion) {
+		mu.Lock()
+		defer mu.Unlock()
+		close(done)
+	}
+	started := make(chan error, 1)
+	go func() {
+		mu.Lock()
+		defer mu.Unlock()
+		var n uint32
+		started <- p.Start(o, func(raw *windows.Overlapped) error {
+			err := windows.ReadFile(server, buf, &n, raw)
+			p.Close()
+			return err
+		})
+	}()
+	select {
+	case err := <-started:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Start has not returned")
+	}
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal("the operation has not ended")
+	}
 }
