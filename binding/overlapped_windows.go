@@ -51,10 +51,12 @@ type Overlapped struct {
 // whose last one is not complete.
 var ErrInProgress = errors.New("binding: the Overlapped is in use")
 
-// Hold keeps memory in place until the next operation is complete: what the
-// system writes to besides the buffer, such as the address that WSARecvFrom
-// stores. p is a pointer. Hold must not be called while an operation is in
-// progress.
+// Hold keeps memory in place until the next operation is complete, or until the
+// attempt to begin it has failed: what the system writes to besides the buffer,
+// such as the address that WSARecvFrom stores. p is a pointer. Hold must not be
+// called while an operation is in progress, and an attempt to begin one must
+// follow: an Overlapped that is dropped while it holds something ends the program,
+// as a runtime.Pinner does.
 func (o *Overlapped) Hold(p any) { o.pins.Pin(p) }
 
 // BeginHandle begins an operation on a handle that is registered with
@@ -95,17 +97,18 @@ func (b *Binding) begin(u use, o *Overlapped, buf []byte, begin func(*windows.Ov
 	// One use is the operation's, the other one lasts until begin returns:
 	// the operation may be complete by then.
 	if err := u.acquire(); err != nil {
-		return err
+		return o.refuse(err)
 	}
 	defer u.release()
 	p, c, err := b.beginOn(u)
 	if err != nil {
-		return err
+		return o.refuse(err)
 	}
 	if !o.busy.CompareAndSwap(false, true) {
 		return ErrInProgress
 	}
 	if err := u.acquire(); err != nil {
+		o.pins.Unpin()
 		o.busy.Store(false)
 		return err
 	}
@@ -121,6 +124,16 @@ func (b *Binding) begin(u use, o *Overlapped, buf []byte, begin func(*windows.Ov
 		windows.CancelIoEx(u.raw, o.op.Raw()) // fails when it is complete
 	}
 	return nil
+}
+
+// refuse lets go of what Hold was given for an operation that does not begin, and
+// returns the reason. The memory is left alone if an operation is in progress.
+func (o *Overlapped) refuse(err error) error {
+	if o.busy.CompareAndSwap(false, true) {
+		o.pins.Unpin()
+		o.busy.Store(false)
+	}
+	return err
 }
 
 // beginOn returns the Poll and the completions that an operation is for.

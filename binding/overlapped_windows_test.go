@@ -249,6 +249,35 @@ func TestMemoryStaysUntilTheOperationIsComplete(t *testing.T) {
 	}
 }
 
+// An Overlapped that is refused because its operation is in progress keeps what that
+// one holds.
+func TestRefusedSecondOperationLeavesTheFirstAlone(t *testing.T) {
+	p := newPoll(t)
+	d, client := newPipe(t, p, 1, windows.PIPE_TYPE_BYTE)
+	o, list := recorded(netpoll.Readable)
+	collected := make(chan struct{})
+	func() {
+		held := new([64]byte)
+		runtime.AddCleanup(held, func(ch chan struct{}) { close(ch) }, collected)
+		o.Hold(held)
+	}()
+	must(t, "read", d.read(o, make([]byte, 16)))
+	var blank binding.Binding
+	mustMatch(t, "a blank binding", blank.BeginHandle(d.handle.AsHandle(), o, nil, nil), netpoll.ErrNotRegistered)
+	for range 5 {
+		runtime.GC()
+	}
+	select {
+	case <-collected:
+		t.Error("what the operation in progress holds was collected")
+	default:
+	}
+	client.WriteString("hello")
+	if got := one(t, p, list); got != (outcome{5, nil}) {
+		t.Errorf("the one that began: %v", got)
+	}
+}
+
 // Done may begin the next operation, and so on.
 func TestDoneBeginsTheNextOperation(t *testing.T) {
 	p := newPoll(t)
