@@ -25,10 +25,6 @@ type ported bool
 
 type familyAssociation = ported
 
-// handleSlot is the state of an object that is registered with RegisterHandle.
-// It is no registration's Slot.
-const handleSlot netpoll.Slot = 2
-
 // completions is the user-space source that stands for a handle: what
 // operations have completed since they were last begun.
 type completions struct {
@@ -124,7 +120,7 @@ func (b *Binding) ReregisterHandle(h BorrowedHandle, p *netpoll.Poll, token netp
 	defer h.release()
 	slot := b.lock()
 	defer func() { b.unlock(slot) }()
-	if err := b.check(p, slot); err != nil {
+	if err := b.check(p, slot, true); err != nil {
 		return err
 	}
 	return p.UpdateNode(&b.association.completions.node, token, interest, opts)
@@ -142,7 +138,7 @@ func (b *Binding) DeregisterHandle(h BorrowedHandle, p *netpoll.Poll) error {
 	defer h.release()
 	slot := b.lock()
 	defer func() { b.unlock(slot) }()
-	if err := b.check(p, slot); err != nil {
+	if err := b.check(p, slot, true); err != nil {
 		return err
 	}
 	err := p.DetachNode(&b.association.completions.node)

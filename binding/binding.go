@@ -30,8 +30,11 @@ type Binding struct {
 	family *family       // shared with the object's duplicates, nil without any
 }
 
-// busy is a state that no Slot has.
-const busy = 1
+// States that no Slot has.
+const (
+	busy       = 1
+	handleSlot = 2 // registered with RegisterHandle of Windows, which needs no Slot
+)
 
 // A family is what an object and its duplicates have in common.
 type family struct {
@@ -135,7 +138,7 @@ func (b *Binding) register(fd uintptr, p *netpoll.Poll, token netpoll.Token, int
 func (b *Binding) reregister(p *netpoll.Poll, token netpoll.Token, interest netpoll.Ready, opts netpoll.PollOpt) error {
 	slot := b.lock()
 	defer func() { b.unlock(slot) }()
-	if err := b.check(p, slot); err != nil {
+	if err := b.check(p, slot, false); err != nil {
 		return err
 	}
 	var err error
@@ -146,7 +149,7 @@ func (b *Binding) reregister(p *netpoll.Poll, token netpoll.Token, interest netp
 func (b *Binding) deregister(p *netpoll.Poll) error {
 	slot := b.lock()
 	defer func() { b.unlock(slot) }()
-	if err := b.check(p, slot); err != nil {
+	if err := b.check(p, slot, false); err != nil {
 		return err
 	}
 	err := p.Detach(slot)
@@ -156,12 +159,13 @@ func (b *Binding) deregister(p *netpoll.Poll) error {
 }
 
 // check reports why an object with the registration slot can't be
-// reregistered with or deregistered from p.
-func (b *Binding) check(p *netpoll.Poll, slot netpoll.Slot) error {
+// reregistered with or deregistered from p: as what RegisterHandle of Windows has
+// registered, or as anything else.
+func (b *Binding) check(p *netpoll.Poll, slot netpoll.Slot, handle bool) error {
 	if owner := *b.owner(); owner != nil && owner != p {
 		return netpoll.ErrOtherPoll
 	}
-	if slot == 0 {
+	if slot == 0 || handle != (slot == handleSlot) {
 		return netpoll.ErrNotRegistered
 	}
 	return nil

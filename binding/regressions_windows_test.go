@@ -40,3 +40,27 @@ func TestRefusedOperationHoldsNothing(t *testing.T) {
 		<-collected
 	}
 }
+
+// What was registered as a socket could be reregistered and deregistered as a handle,
+// which crashed, and the other way round, which left the registration in place for
+// ever.
+func TestSocketIsNoHandle(t *testing.T) {
+	p := newPoll(t)
+	o := newObject(t)
+	must(t, "Register", p.Register(o, 1, netpoll.Readable, netpoll.Level))
+	d, client := newPipe(t, p, 2, windows.PIPE_TYPE_BYTE)
+	mustMatch(t, "ReregisterHandle", o.ReregisterHandle(d.handle.AsHandle(), p, 3, netpoll.Readable, 0), netpoll.ErrNotRegistered)
+	mustMatch(t, "DeregisterHandle", o.DeregisterHandle(d.handle.AsHandle(), p), netpoll.ErrNotRegistered)
+	mustMatch(t, "ReregisterSocket", d.ReregisterSocket(o.fd.AsSocket(), p, 3, netpoll.Readable, 0), netpoll.ErrNotRegistered)
+	mustMatch(t, "DeregisterSocket", d.DeregisterSocket(o.fd.AsSocket(), p), netpoll.ErrNotRegistered)
+	// Both are registered as before.
+	o.ready(t)
+	expectTokens(t, p, 1)
+	must(t, "Deregister", p.Deregister(o))
+	over, list := recorded(netpoll.Readable)
+	must(t, "read", d.read(over, make([]byte, 16)))
+	client.WriteString("hello")
+	one(t, p, list)
+	must(t, "Deregister", p.Deregister(d))
+	must(t, "Register", p.Register(d, 4, netpoll.Readable, 0))
+}
