@@ -50,6 +50,10 @@ func (p *polled) look(events uint32, now int64) Ready {
 	}
 	ready := readiness(events) & p.interest.reported()
 	if p.opts&Edge != 0 {
+		if p.told&^ready&(Hup|Error) != 0 {
+			// It has been connected, or asked for its error: all is news.
+			p.told = 0
+		}
 		p.told &= ready
 		switch {
 		case ready&^p.told != 0:

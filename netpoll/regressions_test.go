@@ -165,3 +165,38 @@ func TestPollAfterCloseFailsThoughAnotherIsInIt(t *testing.T) {
 		<-ended
 	}
 }
+
+// A socket that is registered before it connects can be told as hung up, which it is
+// at that moment. That it has been connected was not told any more where edges are
+// found by comparing.
+func TestConnectAfterRegister(t *testing.T) {
+	for _, during := range []bool{false, true} {
+		p := newPoller(t)
+		l := listenTCP(t)
+		c := newStream(t)
+		p.register(c.source(), 1, W, netpoll.Edge)
+		p.wait(0) // it says what it likes
+		to := l.local()
+		connected := make(chan struct{})
+		connect := func() {
+			defer close(connected)
+			if err := c.tryConnect(to); err != nil && !inProgress(err) {
+				t.Error(err)
+			}
+		}
+		if during {
+			time.AfterFunc(20*time.Millisecond, connect)
+		} else {
+			connect()
+		}
+		for end := time.Now().Add(patience); ; {
+			if time.Now().After(end) {
+				t.Fatalf("connecting during Poll %v: not told", during)
+			}
+			if got := p.wait(time.Until(end)); len(got) > 0 && got[0].Readiness()&netpoll.Hup == 0 {
+				break
+			}
+		}
+		<-connected
+	}
+}

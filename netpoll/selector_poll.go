@@ -243,8 +243,15 @@ func (s *selector) look(most int) error {
 func (s *selector) sleep(until int64) error {
 	s.fds = append(s.fds[:0], unix.PollFd{Fd: int32(s.pipe[0]), Events: unix.POLLIN})
 	for i := range s.sources {
-		if p := &s.sources[i]; p.live() && p.told&(Hup|Error) == 0 {
+		switch p := &s.sources[i]; {
+		case !p.live():
+		case p.told&(Hup|Error) == 0:
 			s.fds = append(s.fds, pollFD(p.fd, p.interest&^p.told))
+		case !p.hooked:
+			// The system would report that again and again, so this sleeps
+			// without it. But a socket that was not connected yet can be by
+			// and by, and an error is gone once it was asked for.
+			until = min(until, mono.Now()+int64(mostWriteRepeat))
 		}
 	}
 	s.sleeping = true

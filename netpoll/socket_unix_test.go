@@ -264,6 +264,9 @@ func newStream(t testing.TB) *socket {
 // tryConnect begins to connect and returns how that went.
 func (s *socket) tryConnect(to *endpoint) error { return unix.Connect(s.fd, to) }
 
+// inProgress tells the error of a connect that goes on.
+func inProgress(err error) bool { return err == unix.EINPROGRESS }
+
 // A reset is read as what it is.
 const resetReadsAsEnd = false
 

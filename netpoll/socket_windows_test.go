@@ -135,6 +135,8 @@ func (s *socket) peer() *endpoint {
 
 func (s *socket) tryConnect(to *endpoint) error { return windows.Connect(s.handle(), to) }
 
+func inProgress(err error) bool { return err == errAgain }
+
 func isRefused(err error) bool { return err == windows.WSAECONNREFUSED }
 
 func (s *socket) connect(to *endpoint) {
