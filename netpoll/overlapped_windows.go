@@ -13,21 +13,27 @@ import (
 // directory. It is what package binding is made of; programs use that.
 //
 //	p.AssociateHandle(h) // once in the life of h
+//	pins.Pin(&buf[0])    // a runtime.Pinner; see below
 //	var n uint32         // says nothing yet
 //	err := p.Start(o, func(raw *windows.Overlapped) error {
 //		return windows.ReadFile(h, buf, &n, raw)
 //	})
+//	if err != nil {
+//		pins.Unpin() // otherwise in o.Done
+//	}
 //
 // From Start to the packet p holds o, and o.Done holds what it refers to, so
 // neither is collected while the kernel may write to the OVERLAPPED in it; and
-// it is pinned. (The buffer is the caller's to hold and to pin.) When the
-// operation has completed, in whatever way, o belongs to its owner again and
-// Done is called by the goroutine that is in Poll. An operation that succeeds at
-// once has a packet all the same: FILE_SKIP_COMPLETION_PORT_ON_SUCCESS must not
-// be set.
+// it is pinned. The buffer is the caller's to hold and to pin, until Done: the
+// kernel writes to it after Start has returned, and knows nothing but its
+// address. When the operation has completed, in whatever way, o
+// belongs to its owner again and Done is called by the goroutine that is in Poll.
+// An operation that succeeds at once has a packet all the same:
+// FILE_SKIP_COMPLETION_PORT_ON_SUCCESS must not be set.
 //
 // Closing the Poll cancels what is in progress and waits for it to complete, so
-// Done is called then at the latest. Should the system not end an operation
+// Done is called then at the latest: by Close, by the Poll call in progress, or by
+// another goroutine if other calls were in progress. Should the system not end an operation
 // within seconds, its Done is never called, and o, which the kernel may still
 // write to, is kept for good.
 type Overlapped struct {
