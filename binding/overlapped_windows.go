@@ -70,7 +70,8 @@ func (o *Overlapped) Hold(p any) { o.pins.Pin(p) }
 //	})
 //
 // When BeginHandle returns nil the operation completes with the Poll, also if it
-// has been carried out at once. Otherwise it did not begin, and never completes:
+// has been carried out at once: FILE_SKIP_COMPLETION_PORT_ON_SUCCESS must not be
+// set for the handle. Otherwise it did not begin, and never completes:
 // the error is begin's, or one that matches netpoll.ErrNotRegistered,
 // ErrInProgress, or os.ErrClosed.
 func (b *Binding) BeginHandle(h BorrowedHandle, o *Overlapped, buf []byte, begin func(RawHandle, *windows.Overlapped) error) error {
