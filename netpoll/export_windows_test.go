@@ -28,6 +28,10 @@ func Packets(p *Poll) (requests, gone int) {
 	return p.sel.requests, p.sel.gone
 }
 
+// PostStray puts a packet of somebody else's handle at a Poll's port that has no
+// OVERLAPPED.
+func PostStray(p *Poll) error { return p.sel.port.post(foreignKey) }
+
 // RefuseRequests makes the driver refuse all requests of a Poll, until works is
 // called: they go to a handle that is none.
 func RefuseRequests(p *Poll) (works func()) {

@@ -207,3 +207,14 @@ func TestPacketOfAnUnknownOperationIsReported(t *testing.T) {
 		t.Errorf("the other end read %d bytes: %v", n, err)
 	}
 }
+
+// Nor is one without an OVERLAPPED more than an error.
+func TestPacketWithoutAnOperationIsReported(t *testing.T) {
+	p := newPoller(t)
+	if err := netpoll.PostStray(p.Poll); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.Poll.Poll(netpoll.NewEvents(1), patience)
+	mustMatch(t, "Poll", err, netpoll.ErrStrayPacket)
+	p.silent("it was told already")
+}
