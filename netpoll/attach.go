@@ -83,6 +83,7 @@ func (p *Poll) attach(fd uintptr, token Token, interest Ready, opts PollOpt) (Sl
 	if err := check(token, opts&^asked); err != nil {
 		return 0, err
 	}
+	interest &= known
 	if err := p.begin(); err != nil {
 		return 0, err
 	}
@@ -111,6 +112,7 @@ func (p *Poll) Update(slot Slot, token Token, interest Ready, opts PollOpt) (Slo
 	if err := check(token, opts); err != nil {
 		return slot, err
 	}
+	interest &= known
 	if err := p.begin(); err != nil {
 		return slot, err
 	}

@@ -22,6 +22,9 @@ var readyNames = [...]string{"Readable", "Writable", "Error", "Hup", "ReadClosed
 // Contains reports whether every bit of other is in r.
 func (r Ready) Contains(other Ready) bool { return r&other == other }
 
+// known are the bits that mean something.
+const known = Readable | Writable | Priority | hints
+
 // hints are reported whether or not they were asked for.
 const hints = Error | Hup | ReadClosed | WriteClosed
 

@@ -200,3 +200,24 @@ func TestConnectAfterRegister(t *testing.T) {
 		<-connected
 	}
 }
+
+// Bits that mean nothing counted as an interest: with poll(2) a hang-up then made Poll
+// spin.
+func TestUnknownBitsAreNoInterest(t *testing.T) {
+	for _, unknown := range []netpoll.Ready{1 << 7, 1 << 9, 1 << 15} {
+		p := newPoller(t)
+		a, b := connectTCP(t)
+		p.register(a.source(), 1, unknown, netpoll.Level)
+		a.shutdownWrite()
+		b.close()
+		before := cpuTime()
+		if got := p.wait(100 * time.Millisecond); got != nil {
+			t.Errorf("interest %#x: events %v", uint16(unknown), got)
+		}
+		if used := cpuTime() - before; used > 50*time.Millisecond {
+			t.Errorf("interest %#x: waiting took %v of CPU time", uint16(unknown), used)
+		}
+		p.reregister(a.source(), 1, R|unknown, netpoll.Level)
+		p.expect(1, R)
+	}
+}
