@@ -54,6 +54,9 @@ func (c *Channel[T]) Send(v T) error {
 	}
 	// Set under the lock, so that the last one tells whether c is empty.
 	if err := c.set(netpoll.Readable); err != nil {
+		if c.n == 0 {
+			c.set(0) // it was set if only waking the Poll has failed
+		}
 		return err
 	}
 	if c.n == len(c.ring) {
