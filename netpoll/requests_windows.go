@@ -72,9 +72,6 @@ func (s *selector) drop(k *sock) {
 	s.unremember(k)
 	k.gone, k.again, k.repeat = true, false, nil
 	s.gone++
-	if k.guard != nil {
-		k.afd.cancel(k.guard) // fails when the socket was closed
-	}
 	s.release(k)
 }
 
@@ -93,6 +90,14 @@ func (s *selector) watchOver(k *sock) error {
 	k.guard = b
 	s.requests++
 	return nil
+}
+
+// unguard ends the guard of k, which is gone though its socket stays open. The
+// closing of a socket ends it otherwise.
+func (s *selector) unguard(k *sock) {
+	if k.guard != nil {
+		k.afd.cancel(k.guard)
+	}
 }
 
 // settle makes sure that the guard of k has found the closing of the socket, if

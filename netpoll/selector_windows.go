@@ -100,6 +100,7 @@ func (s *selector) add(fd uintptr, key uint64, interest Ready, opts PollOpt) err
 	}
 	if err != nil {
 		s.drop(k)
+		s.unguard(k)
 	}
 	return err
 }
@@ -132,10 +133,11 @@ func (s *selector) remove(fd uintptr, key uint64) error {
 	}
 	s.drop(k)
 	s.cancel(k)
+	s.unguard(k)
 	return nil
 }
 
-// forget leaves the request to the closing of the socket, which ends it.
+// forget leaves the requests to the closing of the socket, which ends them.
 func (s *selector) forget(fd uintptr, key uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
