@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	goruntime "runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -262,4 +263,70 @@ func TestRefusedWaitFails(t *testing.T) {
 			t.Errorf("Read = %v, want net.ErrClosed", err)
 		}
 	})
+}
+
+// Whoever announces a job looks once more at what may have ended the wait before.
+// By then the job may have been run, and another have taken its place: that was
+// taken off the side, and never told.
+func TestLateLookTakesNobodyOff(t *testing.T) {
+	a, b := pair(t, start(t, 1))
+	a.r.take() // else the Notice would ask the system first
+	_, answer := notify(t, a)
+	if a.lookAgain(&a.r, false) {
+		t.Error("the wait of an open FD has ended")
+	}
+	none(t, a, answer)
+	a.r.deadline.Store(1) // by somebody who has not come to tell
+	if !a.lookAgain(&a.r, false) {
+		t.Error("a deadline that has passed has not ended the wait")
+	}
+	if err := within(t, answer, "an answer"); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("told %v", err)
+	}
+	a.r.deadline.Store(0)
+	_, answer = notify(t, a)
+	a.lookAgain(&a.r, true) // of another, which was canceled
+	none(t, a, answer)
+	b.Write([]byte("x"))
+	if err := within(t, answer, "an answer"); err != nil {
+		t.Errorf("told %v", err)
+	}
+	if _, err := a.Read(make([]byte, 1)); err != nil { // and nothing holds the lock
+		t.Error(err)
+	}
+}
+
+// A Notice whose NotifyRead was about to fail could be canceled all the same: its
+// owner had two ends of it to deal with.
+func TestNoticeFailsOrIsCanceled(t *testing.T) {
+	rounds := 20000
+	if testing.Short() {
+		rounds = 2000
+	}
+	a, _ := pair(t, start(t, 1))
+	a.SetReadDeadline(time.Unix(1, 0))
+	for range rounds {
+		n := &Notice{To: RecipientFunc(func(error) { t.Error("the recipient was told") })}
+		var begun, over atomic.Bool
+		canceled := make(chan bool)
+		go func() {
+			begun.Store(true)
+			for !a.CancelRead(n) {
+				goruntime.Gosched()
+				if over.Load() {
+					canceled <- false
+					return
+				}
+			}
+			canceled <- true
+		}()
+		for !begun.Load() {
+			goruntime.Gosched()
+		}
+		err := a.NotifyRead(n)
+		over.Store(true)
+		if <-canceled == (err != nil) {
+			t.Fatalf("canceled, and yet NotifyRead returned %v, or neither", err)
+		}
+	}
 }
