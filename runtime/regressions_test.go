@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -328,5 +329,44 @@ func TestNoticeFailsOrIsCanceled(t *testing.T) {
 		if <-canceled == (err != nil) {
 			t.Fatalf("canceled, and yet NotifyRead returned %v, or neither", err)
 		}
+	}
+}
+
+// What runs on a loop and closed an FD that a coroutine of the same loop was
+// reading from waited for that coroutine, which waited for the loop.
+func TestCloseOnTheLoopDoesNotWaitForACoroutine(t *testing.T) {
+	if !goroutine.Known {
+		t.Skip("goroutines can't be told apart on " + goruntime.GOARCH)
+	}
+	rt, err := New(Config{Loops: 1, Patience: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := pair(t, rt)
+	read := make(chan error, 1)
+	new(Coroutines).Go(rt.Loop(0), func() {
+		_, err := a.Read(make([]byte, 1))
+		read <- err
+	})
+	waitFor(t, &a.r)
+	onLoop(t, b, func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := a.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("a second Close returned %v", err)
+		}
+	})
+	if err := within(t, read, "the coroutine's Read"); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if n, err := b.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("the peer's Read returned %d, %v", n, err)
+	}
+	b.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := rt.Shutdown(ctx); err != nil {
+		t.Error(err)
 	}
 }
