@@ -370,3 +370,51 @@ func TestCloseOnTheLoopDoesNotWaitForACoroutine(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A Shutdown that looked for what to close while an FD was being made could miss
+// it: a listener went on listening, and what was to be closed since time was up
+// waited for a loop that had ended.
+func TestShutdownMissesNobody(t *testing.T) {
+	rounds := 1000
+	if testing.Short() {
+		rounds = 200
+	}
+	for range rounds {
+		rt, err := New(Config{Loops: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var makers sync.WaitGroup
+		var made [4]*FD
+		var begun atomic.Int32
+		for i := range made {
+			pair := socketPair(t)
+			makers.Go(func() {
+				defer sys.Close(pair[1])
+				begun.Add(1)
+				for begun.Load() <= int32(len(made)) { // and one more
+					goruntime.Gosched()
+				}
+				fd := new(FD)
+				if err := fd.Init(rt, pair[0], Stream); err != nil {
+					sys.Close(pair[0])
+					return
+				}
+				made[i] = fd
+			})
+		}
+		for begun.Load() < int32(len(made)) {
+			goruntime.Gosched()
+		}
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		begun.Add(1)
+		rt.Shutdown(ended)
+		makers.Wait()
+		for _, fd := range made {
+			if fd != nil && !fd.Closed() {
+				t.Fatal("an FD is open and its loop has ended")
+			}
+		}
+	}
+}
