@@ -375,6 +375,20 @@ func TestCloseOnTheLoopDoesNotWaitForACoroutine(t *testing.T) {
 // it: a listener went on listening, and what was to be closed since time was up
 // waited for a loop that had ended.
 func TestShutdownMissesNobody(t *testing.T) {
+	// As if it had looked after the one had seen that the Runtime is not closing, and
+	// before it was there to be found.
+	late := start(t, 1)
+	ends := socketPair(t)
+	late.overdue.Store(true)
+	if err := new(FD).Init(late, ends[0], Stream); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Init returned %v, want net.ErrClosed", err)
+	}
+	for _, s := range ends { // still the caller's
+		if err := sys.Close(s); err != nil {
+			t.Error(err)
+		}
+	}
+	// And as it comes.
 	rounds := 1000
 	if testing.Short() {
 		rounds = 200
