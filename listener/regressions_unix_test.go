@@ -31,7 +31,7 @@ func TestInheritedListenersConnectionsHaveOptions(t *testing.T) {
 			}})
 		},
 		"burst": func(ln net.Listener) error {
-			return listener.ServeBursts(ln, func(net.Conn) error { return nil }, func(s *listener.BurstServer) {
+			return listener.ServeBursts(ln, func(net.Conn) error { return net.ErrClosed }, func(s *listener.BurstServer) {
 				s.OnOpen = func(c net.Conn) error {
 					return c.(*conn.TCPConn).FD().RawControl(look)
 				}
