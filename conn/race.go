@@ -10,6 +10,9 @@ import (
 
 // byFamily splits addrs into those of the first one's family and the others.
 func byFamily(addrs []net.Addr) (first, second []net.Addr) {
+	if len(addrs) == 1 {
+		return addrs, nil
+	}
 	for _, a := range addrs {
 		if netfd.IsIPv4(a) == netfd.IsIPv4(addrs[0]) {
 			first = append(first, a)

@@ -65,7 +65,9 @@ func (c *conn) WaitReadable(ctx context.Context) error {
 	}
 	w := new(waiting)
 	n := &moorrt.Notice{To: w}
-	if err := c.fd.NotifyRead(n); err != nil {
+	// What is there already needs no loop; and a wait whose context ends while the
+	// loop was about to tell would be in the way of the next one for a moment.
+	if later, err := c.fd.NotifyReadLater(n); !later {
 		return waitError(c.fd, err)
 	}
 	if ctx.Done() != nil {

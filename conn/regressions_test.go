@@ -1,6 +1,7 @@
 package conn_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -73,4 +74,25 @@ func TestResetIsNoEnd(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
+}
+
+// A wait for readability whose context ended while the loop was about to tell that
+// there is something to read was still in progress for a moment: the next one
+// found the connection busy. What is there already needs no loop.
+func TestWaitReadableNeedsNoLoopForWhatIsThere(t *testing.T) {
+	c, peer := tcpPair(t)
+	peer.Write([]byte("x"))
+	checkWait(t, c.WaitReadable(t.Context()), nil)
+	gate, stands := make(chan struct{}), make(chan struct{})
+	c.FD().Loop().Post(func() { close(stands); <-gate })
+	defer close(gate)
+	<-stands
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	checkWait(t, c.WaitReadable(ctx), nil)
+	checkWait(t, c.WaitReadable(ctx), nil)
+	var b [2]byte
+	if n, err := c.Read(b[:]); n != 1 || err != nil {
+		t.Errorf("Read returned %d, %v", n, err)
+	}
 }

@@ -114,7 +114,7 @@ func (s *BurstServer) Serve(ln net.Listener) error {
 }
 
 func (s *BurstServer) accept(l *TCPListener) error {
-	fd, err := l.fd.AcceptTCP(l.rt, false, l.keepAlive)
+	fd, err := l.fd.AcceptTCP(l.rt, l.fromFile, l.keepAlive)
 	if err != nil {
 		return l.fail("accept", err)
 	}

@@ -169,7 +169,7 @@ func (s *EventServer) accept(l *TCPListener) error {
 	err := l.fd.AcceptTCPInto(func() *netfd.FD {
 		c = new(EventConn)
 		return &c.fd
-	}, l.rt, l.keepAlive)
+	}, l.rt, l.fromFile, l.keepAlive)
 	if err != nil {
 		return l.fail("accept", err)
 	}
@@ -242,7 +242,7 @@ func (s *EventServer) Shutdown(ctx context.Context) error {
 	s.close()
 	s.each(func(c *EventConn) {
 		c.state.Or(drained)
-		c.fd.RouseRead()
+		c.fd.Loop().Post(c.wake)
 	})
 	err := s.awaitLeaving(ctx)
 	if err != nil {

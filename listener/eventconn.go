@@ -94,6 +94,15 @@ func (c *EventConn) signal(why uint32) {
 	}
 }
 
+// wake makes the connection find the drained signal, on its loop. It may be waiting
+// for space, with no Watch that could be told before the peer makes some. One that
+// has not run yet is about to.
+func (c *EventConn) wake() {
+	if c.state.Load()&opened != 0 {
+		c.signal(drained)
+	}
+}
+
 // run calls the callbacks that are due. Afterwards the connection waits for
 // what comes next, or was closed, and nobody ever runs it again.
 func (c *EventConn) run(t *turn) {

@@ -63,7 +63,7 @@ func (p *ParkListener) handshake(s *Session, c *tls.Conn) {
 	}
 }
 
-// handshakeTimeout is net/http's, but never none.
+// handshakeTimeout is net/http's, and FirstByte's if that is shorter or the only one.
 func (p *ParkListener) handshakeTimeout() time.Duration {
 	d := p.first
 	if p.srv == nil {

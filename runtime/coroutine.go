@@ -189,8 +189,11 @@ func (co *coroutine) settle(driven *Loop) {
 		return
 	}
 	co.loop = fd.loop
-	if !s.announce(&co.job) || fd.ended(s) != nil && s.withdraw() {
+	if !s.announce(&co.job) {
 		co.again(driven)
+		return
+	}
+	if fd.lookAgain(s, false) {
 		return
 	}
 	if err := fd.watched(s); err != nil && s.withdraw() {

@@ -112,17 +112,6 @@ func echoBytes(fd *FD) func() {
 	}
 }
 
-// within fails the test if ch is not closed or sent to soon.
-func within[T any](t testing.TB, ch <-chan T, what string) (v T) {
-	t.Helper()
-	select {
-	case v = <-ch:
-	case <-time.After(time.Minute):
-		t.Fatal("waited in vain: ", what)
-	}
-	return v
-}
-
 // eventually waits until f is true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()

@@ -25,6 +25,7 @@ import (
 // coroutine when that switches back, and ends.
 type driver struct {
 	word    atomic.Uint64
+	g       atomic.Uintptr            // which goroutine it is; zero when the loop has ended
 	current atomic.Pointer[coroutine] // resumed last
 	crowded atomic.Bool               // take-overs have become a burden: see watchdog
 	taken   atomic.Uint64
@@ -175,8 +176,12 @@ func (l *Loop) charge(n int) {
 
 // awaitRelease waits until the last user of a closed FD has left. That may be a
 // coroutine of the very loop that waits for the caller: a caller that is one
-// too gives way a few times before it blocks.
+// too gives way a few times before it blocks, and what runs on a loop does not
+// wait.
 func (fd *FD) awaitRelease() {
+	if registered.n.Load() > 0 && fd.loop.rt.driven() {
+		return
+	}
 	if co := registered.caller(fd.loop); co != nil && !goroutine.Locked() {
 		for range 8 {
 			if fd.mu.TryAwaitRelease() {
@@ -186,6 +191,17 @@ func (fd *FD) awaitRelease() {
 		}
 	}
 	fd.mu.AwaitRelease()
+}
+
+// driven reports whether the caller is a driver: a loop waits for it.
+func (rt *Runtime) driven() bool {
+	g := goroutine.ID()
+	for _, l := range rt.loops {
+		if l.g.Load() == g {
+			return true
+		}
+	}
+	return false
 }
 
 // dismiss resumes what is ready on goroutines of their own, when the loop has

@@ -74,7 +74,8 @@ func (fd *FD) Init(rt *Runtime, sysfd int, kind Kind) error {
 	if kind != Stream {
 		fd.drain = drainNever
 	}
-	// A Shutdown may find fd before attach is through with it.
+	// A Shutdown may find fd before attach is through with it, or have looked
+	// before fd was there to be found.
 	fd.mu.Ref()
 	l := fd.loop
 	if l == nil {
@@ -82,6 +83,9 @@ func (fd *FD) Init(rt *Runtime, sysfd int, kind Kind) error {
 	}
 	if err := l.attach(fd); err != nil {
 		return err
+	}
+	if l.rt.closes(kind) {
+		fd.Shut() // or it was found
 	}
 	if fd.mu.Unref() {
 		fd.loop.detach(fd)
@@ -101,7 +105,9 @@ func (fd *FD) Sysfd() int { return int(fd.sysfd) }
 func (fd *FD) Loop() *Loop { return fd.loop }
 
 // Close wakes every blocked call, waits until the last user has left, and
-// closes the descriptor. Later calls return net.ErrClosed.
+// closes the descriptor. Later calls return net.ErrClosed. While there are
+// coroutines, which need the loops in order to leave, Close does not wait if it is
+// called by what runs on one: see Shut.
 func (fd *FD) Close() error {
 	if !fd.shut() {
 		return net.ErrClosed

@@ -62,6 +62,17 @@ func waitFor(t testing.TB, s *side) {
 	}
 }
 
+// within fails the test if ch is not closed or sent to soon.
+func within[T any](t testing.TB, ch <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(time.Minute):
+		t.Fatal("waited in vain: ", what)
+	}
+	return v
+}
+
 // fill writes until the peer's buffer is full.
 func fill(t testing.TB, fd *FD) {
 	t.Helper()

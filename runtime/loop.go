@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/moor-net/moor/internal/goroutine"
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/parker"
 	"github.com/moor-net/moor/internal/slots"
@@ -160,6 +161,7 @@ func (l *Loop) disarm(t *wheel.Timer[*side]) {
 // has become the driver.
 func (l *Loop) run() {
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("moor-loop", strconv.Itoa(l.index))))
+	l.g.Store(goroutine.ID())
 	l.meter.end() // of the turn that was taken over
 	busy := false // with coroutines, in the last turn
 	for {
@@ -220,6 +222,7 @@ const politeness = 16
 func (l *Loop) end() {
 	l.queue.end()
 	l.dismiss()
+	l.g.Store(0)
 	close(l.done)
 }
 

@@ -59,28 +59,53 @@ var ErrBusy = errors.New("runtime: a read is in progress")
 // not told before NotifyRead returns unless that runs on another goroutine than
 // the loop's.
 func (fd *FD) NotifyRead(n *Notice) error {
+	due, err := fd.set(n)
+	switch {
+	case due && err == nil:
+		fd.loop.post(&n.job)
+	case due && !n.unset(): // CancelRead was first
+		return nil
+	}
+	return err
+}
+
+// NotifyReadLater is NotifyRead for callers that need not be told of what is there
+// already: it reports false, and has arranged nothing, if a read would not block.
+func (fd *FD) NotifyReadLater(n *Notice) (later bool, err error) {
+	due, err := fd.set(n)
+	switch {
+	case !due:
+		return err == nil, err
+	case !n.unset(): // CancelRead was first
+		return true, nil
+	}
+	return false, err
+}
+
+// set begins what NotifyRead does. It reports whether n's end is due already, with
+// the error if there is one: n then holds the read lock. If it is not due an error
+// says that nothing was begun.
+func (fd *FD) set(n *Notice) (due bool, err error) {
 	switch locked, open := fd.mu.TryLock(fdmutex.Read); {
 	case !open:
-		return net.ErrClosed
+		return false, net.ErrClosed
 	case !locked:
-		return ErrBusy
+		return false, ErrBusy
 	}
 	n.fd = fd
 	if n.job.to == nil {
 		n.job.to = n // for good: see foresee
 	}
 	n.state.Store(armed)
-	due, err := n.settle(false)
-	switch {
-	case !due:
-		return nil
-	case err != nil:
-		n.state.Store(idle)
-		fd.end(fdmutex.Read)
-		return err
-	}
-	fd.loop.post(&n.job)
-	return nil
+	return n.settle(false)
+}
+
+// unset takes back what set has begun, if that is due. It reports false if
+// CancelRead has done so.
+func (n *Notice) unset() bool {
+	won := n.state.CompareAndSwap(armed, idle)
+	n.fd.end(fdmutex.Read)
+	return won
 }
 
 // ReadPressing reports whether an event has said of reading more than that it is
@@ -144,9 +169,8 @@ func (n *Notice) settle(certain bool) (due bool, err error) {
 		if !s.announce(&n.job) {
 			continue
 		}
-		// Whatever came before the announcement has woken nobody.
-		if (n.state.Load() == canceled || fd.ended(s) != nil) && s.withdraw() {
-			continue
+		if fd.lookAgain(s, n.state.Load() == canceled) {
+			return false, nil
 		}
 		// If n is run at this moment the entry in the wheel serves the next.
 		if refused = fd.watched(s); refused != nil && s.withdraw() {

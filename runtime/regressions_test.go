@@ -1,10 +1,12 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"net"
 	"os"
+	goruntime "runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -262,4 +264,171 @@ func TestRefusedWaitFails(t *testing.T) {
 			t.Errorf("Read = %v, want net.ErrClosed", err)
 		}
 	})
+}
+
+// Whoever announces a job looks once more at what may have ended the wait before.
+// By then the job may have been run, and another have taken its place: that was
+// taken off the side, and never told.
+func TestLateLookTakesNobodyOff(t *testing.T) {
+	a, b := pair(t, start(t, 1))
+	a.r.take() // else the Notice would ask the system first
+	_, answer := notify(t, a)
+	if a.lookAgain(&a.r, false) {
+		t.Error("the wait of an open FD has ended")
+	}
+	none(t, a, answer)
+	a.r.deadline.Store(1) // by somebody who has not come to tell
+	if !a.lookAgain(&a.r, false) {
+		t.Error("a deadline that has passed has not ended the wait")
+	}
+	if err := within(t, answer, "an answer"); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("told %v", err)
+	}
+	a.r.deadline.Store(0)
+	_, answer = notify(t, a)
+	a.lookAgain(&a.r, true) // of another, which was canceled
+	none(t, a, answer)
+	b.Write([]byte("x"))
+	if err := within(t, answer, "an answer"); err != nil {
+		t.Errorf("told %v", err)
+	}
+	if _, err := a.Read(make([]byte, 1)); err != nil { // and nothing holds the lock
+		t.Error(err)
+	}
+}
+
+// A Notice whose NotifyRead was about to fail could be canceled all the same: its
+// owner had two ends of it to deal with.
+func TestNoticeFailsOrIsCanceled(t *testing.T) {
+	rounds := 20000
+	if testing.Short() {
+		rounds = 2000
+	}
+	a, _ := pair(t, start(t, 1))
+	a.SetReadDeadline(time.Unix(1, 0))
+	for range rounds {
+		n := &Notice{To: RecipientFunc(func(error) { t.Error("the recipient was told") })}
+		var begun, over atomic.Bool
+		canceled := make(chan bool)
+		go func() {
+			begun.Store(true)
+			for !a.CancelRead(n) {
+				goruntime.Gosched()
+				if over.Load() {
+					canceled <- false
+					return
+				}
+			}
+			canceled <- true
+		}()
+		for !begun.Load() {
+			goruntime.Gosched()
+		}
+		err := a.NotifyRead(n)
+		over.Store(true)
+		if <-canceled == (err != nil) {
+			t.Fatalf("canceled, and yet NotifyRead returned %v, or neither", err)
+		}
+	}
+}
+
+// What runs on a loop and closed an FD that a coroutine of the same loop was
+// reading from waited for that coroutine, which waited for the loop.
+func TestCloseOnTheLoopDoesNotWaitForACoroutine(t *testing.T) {
+	if !goroutine.Known {
+		t.Skip("goroutines can't be told apart on " + goruntime.GOARCH)
+	}
+	rt, err := New(Config{Loops: 1, Patience: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := pair(t, rt)
+	read := make(chan error, 1)
+	new(Coroutines).Go(rt.Loop(0), func() {
+		_, err := a.Read(make([]byte, 1))
+		read <- err
+	})
+	waitFor(t, &a.r)
+	onLoop(t, b, func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := a.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("a second Close returned %v", err)
+		}
+	})
+	if err := within(t, read, "the coroutine's Read"); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if n, err := b.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("the peer's Read returned %d, %v", n, err)
+	}
+	b.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := rt.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// A Shutdown that looked for what to close while an FD was being made could miss
+// it: a listener went on listening, and what was to be closed since time was up
+// waited for a loop that had ended.
+func TestShutdownMissesNobody(t *testing.T) {
+	// As if it had looked after the one had seen that the Runtime is not closing, and
+	// before it was there to be found.
+	late := start(t, 1)
+	ends := socketPair(t)
+	late.overdue.Store(true)
+	if err := new(FD).Init(late, ends[0], Stream); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Init returned %v, want net.ErrClosed", err)
+	}
+	for _, s := range ends { // still the caller's
+		if err := sys.Close(s); err != nil {
+			t.Error(err)
+		}
+	}
+	// And as it comes.
+	rounds := 1000
+	if testing.Short() {
+		rounds = 200
+	}
+	for range rounds {
+		rt, err := New(Config{Loops: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var makers sync.WaitGroup
+		var made [4]*FD
+		var begun atomic.Int32
+		for i := range made {
+			pair := socketPair(t)
+			makers.Go(func() {
+				defer sys.Close(pair[1])
+				begun.Add(1)
+				for begun.Load() <= int32(len(made)) { // and one more
+					goruntime.Gosched()
+				}
+				fd := new(FD)
+				if err := fd.Init(rt, pair[0], Stream); err != nil {
+					sys.Close(pair[0])
+					return
+				}
+				made[i] = fd
+			})
+		}
+		for begun.Load() < int32(len(made)) {
+			goruntime.Gosched()
+		}
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		begun.Add(1)
+		rt.Shutdown(ended)
+		makers.Wait()
+		for _, fd := range made {
+			if fd != nil && !fd.Closed() {
+				t.Fatal("an FD is open and its loop has ended")
+			}
+		}
+	}
 }

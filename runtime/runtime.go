@@ -25,7 +25,8 @@ type Config struct {
 type Runtime struct {
 	loops   []*Loop
 	next    atomic.Uint32 // where pick starts, so that equals take turns
-	closing atomic.Bool
+	closing atomic.Bool   // nothing new is taken in, and listeners are closed
+	overdue atomic.Bool   // everything is
 	left    chan struct{} // something left during Shutdown
 	ending  sync.Mutex
 	ended   bool // guarded by ending
@@ -133,6 +134,7 @@ func (rt *Runtime) Shutdown(ctx context.Context) error {
 		case <-rt.left:
 		case <-ctx.Done():
 			err = ctx.Err()
+			rt.overdue.Store(true)
 			rt.shut(func(Kind) bool { return true })
 		}
 	}
@@ -144,6 +146,13 @@ func (rt *Runtime) Shutdown(ctx context.Context) error {
 	}
 	rt.watchdog.end()
 	return err
+}
+
+// closes reports whether a Shutdown closes what is of a kind. It is for those who
+// might have been missed by it: they look after they can be found, and a Shutdown
+// says so before it looks for them.
+func (rt *Runtime) closes(kind Kind) bool {
+	return rt.closing.Load() && kind == Listener || rt.overdue.Load()
 }
 
 // shut closes what is of the kinds that which selects, without waiting for the

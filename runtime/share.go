@@ -12,6 +12,8 @@ import (
 // instead of closing it: it belongs to no loop any more and is still
 // non-blocking. What the system has received and nobody has read is still
 // there to read. After it, as after Close, every call returns net.ErrClosed.
+// It always waits for the last user: what runs on a loop must not call it if that
+// may be a coroutine.
 func (fd *FD) Detach() (int, error) {
 	if !fd.mu.Close() {
 		return -1, net.ErrClosed

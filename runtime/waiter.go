@@ -85,6 +85,18 @@ func (fd *FD) rearm(s *side) error {
 	return err
 }
 
+// lookAgain is called after a job was announced on s. Whatever has ended the wait
+// before that, or over, has woken nobody: it makes whoever waits find out, on the
+// loop, and reports that. It does not take back what was announced: the job may
+// have been run by now, and another have taken its place.
+func (fd *FD) lookAgain(s *side, over bool) bool {
+	if !over && fd.ended(s) == nil {
+		return false
+	}
+	fd.post(s.rouse(0))
+	return true
+}
+
 // ended returns the error that ends a wait on s although it is not ready.
 func (fd *FD) ended(s *side) error {
 	if fd.mu.Closed() {

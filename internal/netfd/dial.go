@@ -35,7 +35,7 @@ func dial(ctx context.Context, rt *runtime.Runtime, k socketKind, laddr, raddr a
 // connect binds, connects and waits. It reports whether fd has come to own the
 // socket.
 func (fd *FD) connect(ctx context.Context, rt *runtime.Runtime, s int, laddr, raddr address, ctl Control) (owned bool, err error) {
-	if err := fd.callControl(ctx, ctl, raddr.String(), s); err != nil {
+	if err := fd.callControl(ctx, ctl, raddr, s); err != nil {
 		return false, err
 	}
 	if laddr != nil {

@@ -32,13 +32,16 @@ func (fd *FD) IsUnix() bool { return fd.network.IsUnix() }
 // IsUDP reports whether it is a UDP socket.
 func (fd *FD) IsUDP() bool { return fd.network.IsUDP() }
 
-// LocalAddr returns the socket's own address, also after Close; nil for none.
-// It may be called concurrently with everything.
+// LocalAddr returns the socket's own address, also after Close; nil for none. If it
+// was the Runtime's Shutdown that has closed it, and nobody has asked before, that
+// is address and port zero. It may be called concurrently with everything.
 func (fd *FD) LocalAddr() net.Addr {
 	if fd.laddr.Load() == nil && !fd.network.IsUnix() {
-		fd.RawControl(func(s uintptr) {
+		if err := fd.RawControl(func(s uintptr) {
 			fd.laddr.CompareAndSwap(nil, fd.network.held(sys.LocalEndpoint(int(s))))
-		})
+		}); err != nil {
+			fd.laddr.CompareAndSwap(nil, fd.network.held(fd.unspecified()))
+		}
 	}
 	return addr(&fd.laddr)
 }

@@ -84,7 +84,7 @@ func (fd *FD) bind(ctx context.Context, s int, laddr address, opts ListenOptions
 	if err != nil {
 		return err
 	}
-	if err := fd.callControl(ctx, opts.Control, laddr.String(), s); err != nil {
+	if err := fd.callControl(ctx, opts.Control, laddr, s); err != nil {
 		return err
 	}
 	return call("bind", sys.Bind(s, local))

@@ -71,12 +71,16 @@ func internet(ctx context.Context, r *net.Resolver, n Network, address string) (
 		return []net.Addr{make(nil, "")}, nil
 	}
 	family := "ip" + n.family()
-	// A literal address may carry a zone, which lookups do not return.
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() != "" {
-		if family == "ip4" {
+	// A literal address may carry a zone, which lookups do not return. Otherwise
+	// there is nothing to look up, unless for the error of another family's.
+	if ip, err := netip.ParseAddr(host); err == nil {
+		switch is4 := ip.Unmap().Is4(); {
+		case family == "ip" || is4 == (family == "ip4"):
+			sixteen := ip.As16()
+			return []net.Addr{make(sixteen[:], ip.Zone())}, nil
+		case ip.Zone() != "":
 			return nil, &net.AddrError{Err: ErrNoSuitableAddress, Addr: host}
 		}
-		return []net.Addr{make(ip.AsSlice(), ip.Zone())}, nil
 	}
 	ips, err := r.LookupIP(ctx, family, host)
 	if err != nil {

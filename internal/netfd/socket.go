@@ -99,11 +99,11 @@ func (s newSocket) Write(f func(uintptr) bool) error { return s.Read(f) }
 
 // callControl runs the user's Control function, if there is one, for the
 // socket s that fd is to own.
-func (fd *FD) callControl(ctx context.Context, f Control, address string, s int) error {
+func (fd *FD) callControl(ctx context.Context, f Control, a address, s int) error {
 	if f == nil {
 		return nil
 	}
-	return f(ctx, fd.network.control(fd.family == syscall.AF_INET6), address, newSocket(s))
+	return f(ctx, fd.network.control(fd.family == syscall.AF_INET6), a.String(), newSocket(s))
 }
 
 // connectName returns the name that package net has for the system call.

@@ -41,7 +41,10 @@ func dialTCP(ctx context.Context, rt *runtime.Runtime, n Network, laddr, raddr *
 	return fd, err
 }
 
-func (fd *FD) toItself() bool { return sys.LocalEndpoint(fd.Sysfd()) == fd.peer }
+func (fd *FD) toItself() bool {
+	local, ok := fd.LocalAddr().(*net.TCPAddr)
+	return ok && local.Port == int(fd.peer.Port()) && local.AddrPort() == fd.peer.AddrPort()
+}
 
 func connectTCP(ctx context.Context, rt *runtime.Runtime, n Network, laddr, raddr *Inet, proto int, ctl Control) (*FD, error) {
 	return dial(ctx, rt, inetKind(n, laddr, raddr, false, proto), laddr.address(), raddr, ctl)
@@ -78,13 +81,13 @@ func (fd *FD) AcceptTCP(rt *runtime.Runtime, set bool, ka KeepAlive) (*FD, error
 
 // AcceptTCPInto is AcceptTCP for a zero FD that is part of something larger,
 // which make returns once there is a connection.
-func (fd *FD) AcceptTCPInto(make func() *FD, rt *runtime.Runtime, ka KeepAlive) error {
+func (fd *FD) AcceptTCPInto(make func() *FD, rt *runtime.Runtime, set bool, ka KeepAlive) error {
 	var addr sys.RawAddr
 	s, err := fd.Accept(&addr)
 	if err != nil {
 		return err
 	}
-	return fd.initAccepted(make(), s, addr.Endpoint(), rt, false, ka)
+	return fd.initAccepted(make(), s, addr.Endpoint(), rt, set, ka)
 }
 
 // initAccepted makes c own the connection s that fd has accepted.

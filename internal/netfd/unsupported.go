@@ -55,7 +55,7 @@ func (*FD) Dup() (*os.File, error) { return nil, errors.ErrUnsupported }
 func (*FD) AcceptTCP(*runtime.Runtime, bool, KeepAlive) (*FD, error) {
 	return nil, errors.ErrUnsupported
 }
-func (*FD) AcceptTCPInto(func() *FD, *runtime.Runtime, KeepAlive) error {
+func (*FD) AcceptTCPInto(func() *FD, *runtime.Runtime, bool, KeepAlive) error {
 	return errors.ErrUnsupported
 }
 func (*FD) SetConnOptions(KeepAlive)             {}

@@ -1,0 +1,26 @@
+package listener
+
+import "github.com/moor-net/moor/internal/netfd"
+
+// What tests need to see of the inside.
+
+// FD is the descriptor of a connection in event mode.
+func (c *EventConn) FD() *netfd.FD { return &c.fd }
+
+// Tick lets a period of the sweep pass, without the sweep.
+func (p *ParkListener) Tick() { p.tick.Add(1) }
+
+// Mode is the word that the sweep looks at, and Idling says that it tells of an
+// idle read in progress.
+func (s *Session) Mode() (mode uint64, idling bool) {
+	mode = s.mode.Load()
+	return mode, mode&reading != 0
+}
+
+// Evict is what the sweep does when the grace period of the read that mode tells
+// of is over.
+func (s *Session) Evict(mode uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.evict(mode)
+}
