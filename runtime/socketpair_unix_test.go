@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// eventTurns is after how many turns at most an event comes that the system knows of.
-const eventTurns = 1
+// eventAtOnce says that the next turn has an event that the system knows of.
+const eventAtOnce = true
 
 // socketPair returns two connected sockets that do not block.
 func socketPair(t testing.TB) [2]int {

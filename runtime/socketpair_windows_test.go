@@ -8,8 +8,9 @@ import (
 	"github.com/moor-net/moor/internal/sys"
 )
 
-// eventTurns: what Winsock knows comes from the driver as a packet of its own.
-const eventTurns = 3
+// eventAtOnce is false: what Winsock knows comes from the driver as a packet of its
+// own, whenever that has got to it.
+const eventAtOnce = false
 
 // socketPair returns two connected sockets that do not block.
 func socketPair(t testing.TB) (pair [2]int) {
