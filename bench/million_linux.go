@@ -29,8 +29,8 @@ func million(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("million", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	var task guest.Task
-	flags.IntVar(&task.Conns, "n", 1_000_000, "`number` of idle keep-alive connections of a parked net/http server")
-	std := flags.Int("std", 150_000, "`number` of those of the same server on package net, 0 for none: as many as the guest's memory allows")
+	park := flags.Int("n", 1_000_000, "`number` of idle keep-alive connections of a parked net/http server, 0 for none")
+	std := flags.Int("std", 1_000_000, "`number` of those of the same server on package net, 0 for none; fewer if the guest's memory or the time do not allow more")
 	flags.IntVar(&task.Sample, "sample", 20_000, "`number` of connections that make a request after that, all at once")
 	flags.DurationVar(&task.Opening, "opening", 25*time.Minute, "`time` after which no more connections are opened")
 	flags.DurationVar(&task.IdleTimeout, "idletimeout", 0, "http.Server's IdleTimeout, a `time`; 0 for none")
@@ -38,12 +38,12 @@ func million(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	cpus := flags.Int("cpus", 2, "`number` of the guest's CPUs")
 	kernel := flags.String("kernel", "", "`file` of a kernel for the guest; without, Debian's is downloaded and unpacked, not installed")
 	limit := flags.Duration("limit", 40*time.Minute, "`time` after which all guests are stopped; what they have found by then is printed")
-	out := flags.String("out", "", "`file` to write the figures to, in JSON")
+	out := flags.String("out", "", "`file` to write the figures to, in JSON; what it has of a server that is not measured stays")
 	if err := parseFlags(flags, args, stdout); err != nil {
 		return err
 	}
-	if task.Conns < 1 || *std < 0 || task.Sample < 1 || *cpus < 2 {
-		return errors.New("-n and -sample must be at least 1, -cpus 2 and -std 0")
+	if *park < 0 || *std < 0 || *park+*std == 0 || task.Sample < 1 || *cpus < 2 {
+		return errors.New("-n and -std must be at least 0, one of them and -sample 1, and -cpus 2")
 	}
 	qemu, err := exec.LookPath("qemu-system-x86_64")
 	if err != nil {
@@ -75,28 +75,43 @@ func million(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 		"-nographic", "-no-reboot", "-nic", "none", "-kernel", *kernel, "-initrd", initramfs,
 	}
 	var report guest.Report
+	if *out != "" {
+		if report, err = readReport(*out); err != nil {
+			return err
+		}
+	}
 	var failed error
+	begun, measured := time.Now(), 0
 	// Each server has a guest of its own: to end a million connections takes
 	// minutes, to end a guest none.
 	for _, side := range []struct {
 		server string
 		conns  int
-	}{{"park", task.Conns}, {"std", *std}} {
+	}{{"park", *park}, {"std", *std}} {
 		if side.conns == 0 {
 			continue
 		}
 		own := task
 		own.Server, own.Conns = side.server, side.conns
+		// The rest takes some minutes too.
+		own.Opening = min(own.Opening, *limit-time.Since(begun)-afterOpening)
+		if own.Opening <= 0 {
+			failed = errors.Join(failed, fmt.Errorf("%s: no time is left", side.server))
+			continue
+		}
 		found, err := boot(ctx, qemu, append(machine[:len(machine):len(machine)], "-append", quick+" "+own.CommandLine()), stderr)
 		failed = errors.Join(failed, err)
 		if found != nil {
 			report.Kernel, report.Memory = found.Kernel, found.Memory
+			report.Rows = slices.DeleteFunc(report.Rows, func(r guest.Row) bool { return r.Server == side.server })
 			report.Rows = append(report.Rows, found.Rows...)
+			measured++
 		}
 	}
-	if len(report.Rows) == 0 {
+	if measured == 0 {
 		return failed
 	}
+	slices.SortFunc(report.Rows, func(a, b guest.Row) int { return strings.Compare(a.Server, b.Server) })
 	if *out != "" {
 		text, err := json.MarshalIndent(report, "", "\t")
 		if err != nil {
@@ -112,11 +127,15 @@ func million(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 			missed++
 		}
 	}
-	if missed > 0 {
+	if missed > 0 && *park > 0 {
 		failed = errors.Join(failed, fmt.Errorf("%d of %d bars not met", missed, len(report.Bars())))
 	}
 	return errors.Join(report.Write(stdout), failed)
 }
+
+// afterOpening is what is left of a server's time when its opening ends: to
+// collect, to see how it rests, and to answer the sample.
+const afterOpening = 6 * time.Minute
 
 // quick is the kernel's command line for an emulated machine.
 //
@@ -135,12 +154,8 @@ const millionFile = "docs/million.json"
 // millionLines are the bars of a file of this command's figures. What is not
 // there, or is of less than a million, has not been measured.
 func millionLines(file string) ([]suite.Line, error) {
-	var report guest.Report
-	text, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(text, &report)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	report, err := readReport(file)
+	if err != nil {
 		return nil, err
 	}
 	measured := slices.ContainsFunc(report.Rows, func(r guest.Row) bool { return r.Server == "park" && r.Asked >= 1_000_000 })
@@ -197,4 +212,17 @@ func boot(ctx context.Context, qemu string, args []string, stderr io.Writer) (*g
 		return nil, errors.New("the guest has ended without a report")
 	}
 	return report, broken
+}
+
+// readReport reads a file of this command's figures; one that is not there has
+// none.
+func readReport(file string) (report guest.Report, err error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return report, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &report)
+	}
+	return report, err
 }

@@ -74,6 +74,7 @@ func TestBarsOfAMillion(t *testing.T) {
 		{func(r *Row) { r.Idle.Goroutines = 1000 }, 1, "not met: 1000 goroutines"},
 		{func(r *Row) { r.Failed = "no more ports" }, 4, "no more ports"},
 		{func(r *Row) { r.Conns = 999_999 }, 4, "over at 999999 of 1000000"},
+		{func(r *Row) { r.Conns, r.Full = 999_999, true }, 4, "full at 999999 of 1000000"},
 		{func(r *Row) { r.Server = "std" }, 4, "not met: 0 parked"},
 	} {
 		changed := row

@@ -3,11 +3,11 @@ package guest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +43,7 @@ func perform(progress io.Writer) error {
 	if err := unix.Uname(&u); err != nil {
 		return err
 	}
-	memory, err := available("MemTotal")
+	memory, err := load.Memory("MemTotal")
 	if err != nil {
 		return err
 	}
@@ -110,21 +110,6 @@ func loopbackUp() error {
 	return os.NewSyscallError("ioctl", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request))
 }
 
-// available reads a line of proc_meminfo(5), in bytes.
-func available(name string) (int64, error) {
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), name+":")
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		return 0, fmt.Errorf("/proc/meminfo has no %s", name)
-	}
-	kib, err := strconv.ParseInt(fields[0], 10, 64)
-	return kib << 10, err
-}
-
 const (
 	// grace is short: connections come slowly in a guest, and are parked long
 	// before the last one is there.
@@ -136,6 +121,12 @@ const (
 	// tenth of the opening's time under emulation, and freeing bounds what is
 	// not collected in any case.
 	percent = "400"
+	// share of the guest's memory that the server's collector keeps below, if it
+	// can, and reserve what is left when no more connections are opened. A server
+	// that takes much for each gets as many as there are connections' worth of
+	// memory, not garbage's.
+	share   = 0.6
+	reserve = 1 << 30
 )
 
 // fill does what is to be done with one server, and tells what it has found
@@ -147,7 +138,12 @@ func (r *Row) fill(task Task, progress io.Writer, tell func() error) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Setenv("GOGC", percent); err != nil {
+	memory, err := load.Memory("MemTotal")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(os.Setenv("GOGC", percent), os.Setenv("GOMEMLIMIT", strconv.FormatInt(int64(share*float64(memory)), 10)))
+	if err != nil {
 		return err
 	}
 	b := measure.Bench{Exe: "/init"}
@@ -164,7 +160,7 @@ func (r *Row) fill(task Task, progress io.Writer, tell func() error) error {
 	if r.Before, err = started.Memory(); err != nil {
 		return err
 	}
-	free, err := available("MemAvailable")
+	free, err := load.Memory("MemAvailable")
 	if err != nil {
 		return err
 	}
@@ -173,11 +169,13 @@ func (r *Row) fill(task Task, progress io.Writer, tell func() error) error {
 	watching, seen := context.WithCancel(ctx)
 	defer seen()
 	go watch(watching, progress, started.PID(), 10*time.Second)
-	client, err := b.StartClient(ctx, started, measure.LoadSpec{Protocol: server.HTTP, Conns: r.Asked, Crowd: true, Opening: task.Opening, CPUs: "1"}, r.Sample)
+	client, err := b.StartClient(ctx, started, measure.LoadSpec{Protocol: server.HTTP, Conns: r.Asked, Crowd: true,
+		Opening: task.Opening, Reserve: reserve, CPUs: "1"}, r.Sample)
 	if err != nil {
 		return err
 	}
 	r.Opening, r.Conns = time.Since(begun), client.Conns()
+	r.Full = r.Conns < r.Asked && r.Opening < task.Opening
 	seen()
 	fmt.Fprintf(progress, "%s: %d open after %v\n", r.Server, r.Conns, r.Opening.Round(time.Second))
 
@@ -187,7 +185,7 @@ func (r *Row) fill(task Task, progress io.Writer, tell func() error) error {
 	if r.Idle, err = started.Memory(); err != nil {
 		return err
 	}
-	left, err := available("MemAvailable")
+	left, err := load.Memory("MemAvailable")
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/moor-net/moor/bench/load"
 )
 
 // tick is the unit of proc_stat(5) on every Linux architecture Go runs on.
@@ -50,7 +52,7 @@ func look(pid int) (s state, err error) {
 	var failed [5]error
 	s.conns, failed[0] = field("/proc/net/sockstat", "TCP: inuse ")
 	s.conns /= 2
-	s.free, failed[1] = available("MemAvailable")
+	s.free, failed[1] = load.Memory("MemAvailable")
 	columns, err := numbers("/proc/stat", "cpu ")
 	if failed[2] = err; err == nil && len(columns) > 6 {
 		s.user = time.Duration(columns[0]+columns[1]) * tick

@@ -86,9 +86,10 @@ type Report struct {
 type Row struct {
 	Server string `json:"server"`
 	// Asked is how many connections there should be, Conns how many were opened
-	// in the time that there was.
-	Asked int `json:"asked"`
-	Conns int `json:"conns"`
+	// in the time that there was or, if Full, in the guest's memory.
+	Asked int  `json:"asked"`
+	Conns int  `json:"conns"`
+	Full  bool `json:"full,omitempty"`
 	// Before is the server's memory without connections, Idle with all of them
 	// idle, After when the sample has been served and is idle again.
 	Before measure.Memory `json:"before"`
@@ -153,7 +154,10 @@ func (r *Report) Write(w io.Writer) error {
 		return err
 	}
 	for _, row := range r.Rows {
-		if row.Conns < row.Asked {
+		switch {
+		case row.Full:
+			fmt.Fprintf(w, "%s: the guest's memory was full at %d of %d connections\n", row.Server, row.Conns, row.Asked)
+		case row.Conns < row.Asked:
 			fmt.Fprintf(w, "%s: the time for opening was over at %d of %d connections\n", row.Server, row.Conns, row.Asked)
 		}
 		if row.Failed != "" {

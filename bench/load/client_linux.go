@@ -40,8 +40,11 @@ type Config struct {
 	// little work for each as can be. They make one request each when they are
 	// opened, and Requests is how many make another, all at once.
 	Crowd bool
-	// Opening, when not 0, is when a crowd stops growing.
+	// Opening, when not 0, is when a crowd stops growing. Reserve is how many
+	// bytes of memory the machine has available at least: with less the crowd
+	// stops growing too.
 	Opening time.Duration
+	Reserve int64
 	// Warmup comes before what is measured, with the same load.
 	Warmup time.Duration
 	// Duration is how long to measure, and at least until the first answer.

@@ -48,7 +48,10 @@ func runCrowd(cfg Config) (result Result, err error) {
 	w.to = socketAddress(&unix.SockaddrInet4{Addr: cfg.Addr.Addr().As4(), Port: int(cfg.Addr.Port())})
 	defer func() { err = errors.Join(err, w.close()) }()
 	for begun, id := time.Now(), 0; id < cfg.Conns; id++ {
-		if cfg.Opening > 0 && id >= cfg.Requests && time.Since(begun) > cfg.Opening {
+		if enough, err := w.enough(id, time.Since(begun)); enough || err != nil {
+			if err != nil {
+				return result, err
+			}
 			break
 		}
 		if err := w.open(id); err != nil {
@@ -66,6 +69,22 @@ func runCrowd(cfg Config) (result Result, err error) {
 		return result, err
 	}
 	return w.sample()
+}
+
+// enough tells whether the crowd, of which there are n by then, is to grow no
+// more although it should be larger.
+func (w *crowd) enough(n int, after time.Duration) (bool, error) {
+	if n < w.cfg.Requests {
+		return false, nil
+	}
+	if w.cfg.Opening > 0 && after > w.cfg.Opening {
+		return true, nil
+	}
+	if w.cfg.Reserve == 0 || n%crowdWindow != 0 {
+		return false, nil
+	}
+	free, err := Memory("MemAvailable")
+	return free < w.cfg.Reserve, err
 }
 
 // open makes a connection with a request on it.

@@ -35,6 +35,32 @@ func TestCrowdIsAnsweredAndItsSampleTwice(t *testing.T) {
 	}
 }
 
+// Those that are to make a second request are opened in any case.
+func TestCrowdStopsGrowing(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Config)
+		want   int
+	}{
+		{"no limit", func(*Config) {}, 2*crowdWindow + 77},
+		{"time", func(c *Config) { c.Opening = 1 }, 50},
+		{"memory", func(c *Config) { c.Reserve = 1 << 62 }, crowdWindow},
+		{"memory enough", func(c *Config) { c.Reserve = 1 }, 2*crowdWindow + 77},
+	} {
+		cfg := config(running(t, "std", server.Echo))
+		cfg.Crowd, cfg.Conns, cfg.Requests = true, 2*crowdWindow+77, 50
+		test.change(&cfg)
+		opened := 0
+		cfg.Begin = func(conns int) error { opened = conns; return nil }
+		if r, err := Run(cfg); err != nil || r.Requests != 50 {
+			t.Fatalf("%s: %v, %+v", test.name, err, r)
+		}
+		if opened != test.want {
+			t.Errorf("%s: %d connections, want %d", test.name, opened, test.want)
+		}
+	}
+}
+
 func TestCrowdNoticesCorruptionAndEnd(t *testing.T) {
 	broken := changed(func(_ int, b []byte) []byte { b[0] ^= 1; return b })
 	for want, handle := range map[string]func(net.Conn){

@@ -37,6 +37,7 @@ func Main(args []string, stdin io.Reader, stdout, _ io.Writer) error {
 	churn := flags.Bool("churn", false, "make every request on a connection of its own")
 	crowd := flags.Bool("crowd", false, "open more connections than there are ports, of which as many as -requests says make a second request")
 	opening := flags.Duration("opening", 0, "with -crowd, `time` after which no more connections are opened; 0 for no limit")
+	reserve := flags.Int64("reserve", 0, "with -crowd, `bytes` of memory that are to be left: with less no more connections are opened")
 	warmup := flags.Duration("warmup", 300*time.Millisecond, "`time` of load before what is measured")
 	duration := flags.Duration("duration", 2*time.Second, "`time` to measure")
 	requests := flags.Int("requests", 0, "measure so many `requests`, made in rounds with rests between them, instead of a fixed time")
@@ -84,6 +85,7 @@ func Main(args []string, stdin io.Reader, stdout, _ io.Writer) error {
 		Churn:      *churn,
 		Crowd:      *crowd,
 		Opening:    *opening,
+		Reserve:    *reserve,
 		Warmup:     *warmup,
 		Duration:   *duration,
 		Requests:   *requests,

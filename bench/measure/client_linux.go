@@ -25,6 +25,7 @@ type LoadSpec struct {
 	Churn      bool
 	Crowd      bool
 	Opening    time.Duration
+	Reserve    int64
 	Warmup     time.Duration
 	Duration   time.Duration
 	// CPUs is what the client is pinned to.
@@ -57,7 +58,7 @@ func (b Bench) StartClient(ctx context.Context, s *Server, spec LoadSpec, reques
 }
 
 // Conns is how many connections the client has, which is less than was asked for
-// if the time for opening them was over before.
+// if the time for opening them was over before, or the machine's memory.
 func (c *Client) Conns() int { return c.conns }
 
 // Requests makes the client's requests, all of them.
@@ -121,6 +122,7 @@ func (b Bench) client(ctx context.Context, s *Server, spec LoadSpec, span ...str
 		"-burst", strconv.Itoa(max(spec.Burst, 1)),
 		"-churn=" + strconv.FormatBool(spec.Churn),
 		"-opening", spec.Opening.String(),
+		"-reserve", strconv.FormatInt(spec.Reserve, 10),
 		"-crowd=" + strconv.FormatBool(spec.Crowd),
 		"-warmup", spec.Warmup.String(),
 		"-cpus", spec.CPUs}, span...)...)
