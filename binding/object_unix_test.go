@@ -3,10 +3,8 @@
 package binding_test
 
 import (
-	"errors"
 	"os"
 	"testing"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +17,16 @@ const onItsWay = 0
 
 // updates is how often stress tests change a registration.
 const updates = 500
+
+// bindingSize is how large a Binding is, and perRegistration how many objects a
+// registration takes.
+const (
+	bindingSize     = 24
+	perRegistration = 0
+)
+
+// errNotPollable is what the system says of a file that it can't watch.
+const errNotPollable = unix.EPERM
 
 // A pipe's read end is the object of these tests.
 type object struct {
@@ -102,37 +110,6 @@ func (o *object) duplicate(t *testing.T) *object {
 		t.Fatal(err)
 	}
 	return d
-}
-
-func TestBindingIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(binding.Binding{}); size > 24 {
-		t.Errorf("a Binding takes %d bytes, want at most 24", size)
-	}
-}
-
-func TestFailedRegisterLeavesTheBindingBlank(t *testing.T) {
-	p, other, o := newPoll(t), newPoll(t), newObject(t)
-	file, err := os.CreateTemp(t.TempDir(), "regular")
-	must(t, "CreateTemp", err)
-	defer file.Close()
-	regular := binding.BorrowRawHandle(binding.RawHandle(file.Fd()))
-	mustMatch(t, "registering a regular file", o.RegisterHandle(regular, p, 1, netpoll.Readable, 0), unix.EPERM)
-	must(t, "Register with another Poll", other.Register(o, 1, netpoll.Readable, 0))
-}
-
-func TestRegisteringAllocatesNothing(t *testing.T) {
-	p, o := newPoll(t), newObject(t)
-	var err error
-	allocs := testing.AllocsPerRun(100, func() {
-		err = errors.Join(err,
-			p.Register(o, 1, netpoll.Readable, netpoll.Edge),
-			p.Reregister(o, 2, netpoll.Readable, netpoll.Edge),
-			p.Deregister(o))
-	})
-	must(t, "registering", err)
-	if allocs != 0 {
-		t.Errorf("%v allocations a round, want none", allocs)
-	}
 }
 
 func BenchmarkRegisterDeregister(b *testing.B) {

@@ -19,6 +19,16 @@ const onItsWay = 50 * time.Millisecond
 // takes half a millisecond.
 const updates = 50
 
+// A Binding also remembers what RegisterHandle needs, and a socket's registration is
+// an object of the Poll's.
+const (
+	bindingSize     = 40
+	perRegistration = 1
+)
+
+// errNotPollable is what the system says of a file that is not overlapped.
+const errNotPollable = windows.ERROR_INVALID_PARAMETER
+
 var startWinsock = sync.OnceValue(func() error {
 	var data windows.WSAData
 	return windows.WSAStartup(0x202, &data)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/moor-net/moor/conn"
 	"github.com/moor-net/moor/internal/sockerr"
+	"github.com/moor-net/moor/internal/sys"
 )
 
 // WriteBuffers takes what it writes out of the buffers, as net.Buffers'
@@ -118,7 +119,7 @@ func TestWriteBuffersThatFails(t *testing.T) {
 	}
 	n, err := c.WriteBuffers(&bufs)
 	var op *net.OpError
-	if !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &op) || op.Op != "writev" {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &op) || op.Op != sys.WritevName {
 		t.Errorf("error %v", err)
 	}
 	left := int64(0)

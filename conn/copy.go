@@ -6,6 +6,8 @@ import (
 	"net"
 	"runtime"
 	"syscall"
+
+	"github.com/moor-net/moor/internal/sys"
 )
 
 var (
@@ -95,7 +97,7 @@ func (c *conn) WriteBuffers(bufs *net.Buffers) (int64, error) {
 		return 0, syscall.EINVAL
 	}
 	n, err := c.fd.Writev((*[][]byte)(bufs))
-	return n, c.do("writev", err)
+	return n, c.do(sys.WritevName, err)
 }
 
 // final is an error in the form in which WriteTo returns it: that of the file

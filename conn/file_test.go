@@ -1,5 +1,3 @@
-//go:build unix
-
 package conn_test
 
 import (
@@ -9,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,9 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/listener"
 )
 
@@ -30,11 +28,136 @@ func fileOf(t testing.TB, c any) *os.File {
 	return open(c.(filer).File())(t)
 }
 
-// sockets returns files of all kinds, made by package net and the system.
+// packageNetMakesFiles returns why package net makes no files of its sockets here,
+// nil if it does. Under Wine it can't take them off its completion port.
+func packageNetMakesFiles() error {
+	c, err := net.ListenUDP("udp4", loopback("udp4"))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	f, err := c.File()
+	if err == nil {
+		f.Close()
+	}
+	return err
+}
+
+// needFiles skips the test where package net makes no files of its sockets.
+func needFiles(t testing.TB) {
+	t.Helper()
+	if err := packageNetMakesFiles(); err != nil {
+		t.Skip("package net makes no files of its sockets here: ", err)
+	}
+}
+
+// streams returns the network of TCP and those of these that the system has.
+func streams(t testing.TB, unix ...string) []string {
+	t.Helper()
+	had, _ := present(t, unix...)
+	return append([]string{"tcp"}, had...)
+}
+
+// socketFile makes a file of a socket of the system's, which prepare has made
+// ready.
+func socketFile(t testing.TB, family, sotype int, prepare func(s int) error) (*os.File, error) {
+	t.Helper()
+	s, err := sys.Socket(family, sotype, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(s); err != nil {
+		sys.Close(s)
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(s), "socket"), nil
+}
+
+// bindTo returns a function that gives a socket its address.
+func bindTo(at syscall.Sockaddr) func(s int) error {
+	return func(s int) error { return sys.Bind(s, at) }
+}
+
+// sockets returns files of all kinds, made by the system and, where it can do
+// that, by package net.
 func sockets(t *testing.T) map[string]*os.File {
 	t.Helper()
-	dir := directory(t)
 	files := make(map[string]*os.File)
+	t.Cleanup(func() {
+		for _, f := range files {
+			f.Close()
+		}
+	})
+	four, six := &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, &syscall.SockaddrInet6{Addr: [16]byte{15: 1}}
+	add := func(name string, f *os.File, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(name, ": ", err)
+		}
+		files[name] = f
+	}
+	for network, at := range map[string]syscall.Sockaddr{"tcp4": four, "tcp6": six} {
+		ln, err := net.Listen(network, map[string]string{"tcp4": "127.0.0.1:0", "tcp6": "[::1]:0"}[network])
+		if err != nil && network == "tcp6" {
+			continue // the host has none
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ln.Close() })
+		to := ln.Addr().(*net.TCPAddr)
+		family := syscall.AF_INET
+		var there syscall.Sockaddr = &syscall.SockaddrInet4{Addr: four.Addr, Port: to.Port}
+		if network == "tcp6" {
+			family, there = syscall.AF_INET6, &syscall.SockaddrInet6{Addr: six.Addr, Port: to.Port}
+		}
+		f, err := socketFile(t, family, syscall.SOCK_STREAM, func(s int) error {
+			if err := sys.Bind(s, at); err != nil {
+				return err
+			}
+			return sys.Listen(s, 5)
+		})
+		add("system's "+network+" listener", f, err)
+		f, err = socketFile(t, family, syscall.SOCK_STREAM, func(s int) error {
+			if err := sys.Connect(s, there); err != nil && err != syscall.EINPROGRESS {
+				return err
+			}
+			_, err := ln.Accept()
+			return err
+		})
+		add("system's "+network, f, err)
+		f, err = socketFile(t, family, syscall.SOCK_DGRAM, bindTo(at))
+		add("system's "+network+" datagrams", f, err)
+		f, err = socketFile(t, family, syscall.SOCK_DGRAM, func(s int) error { return sys.Connect(s, there) })
+		add("system's "+network+" connected datagrams", f, err)
+	}
+	if f, err := socketFile(t, syscall.AF_INET, syscall.SOCK_RAW, func(int) error { return nil }); err == nil { // who may
+		add("raw IP", f, nil)
+	}
+	if err := packageNetMakesFiles(); err == nil {
+		addNetsSockets(t, files)
+	} else {
+		t.Log("only with files that are no sockets, package net takes no others: ", err)
+		for name, f := range files {
+			f.Close()
+			delete(files, name)
+		}
+	}
+	addSystemsSockets(t, files)
+	regular := filepath.Join(directory(t), "regular")
+	for name, f := range map[string]func() (*os.File, error){
+		"regular": func() (*os.File, error) { return os.Create(regular) },
+		"null":    func() (*os.File, error) { return os.Open(os.DevNull) },
+		"closed":  func() (*os.File, error) { f, err := os.Open(os.DevNull); f.Close(); return f, err },
+	} {
+		f, err := f()
+		add(name, f, err)
+	}
+	return files
+}
+
+// addNetsSockets adds files that package net makes.
+func addNetsSockets(t *testing.T, files map[string]*os.File) {
+	t.Helper()
 	tcp := open(net.Listen("tcp4", "127.0.0.1:0"))(t)
 	files["tcp listener"] = fileOf(t, tcp)
 	c := open(net.Dial("tcp", tcp.Addr().String()))(t)
@@ -48,101 +171,76 @@ func sockets(t *testing.T) map[string]*os.File {
 	peer := open(net.ListenPacket("udp4", "127.0.0.1:0"))(t)
 	files["udp"] = fileOf(t, udp)
 	files["udp connected"] = fileOf(t, open(net.Dial("udp", peer.LocalAddr().String()))(t))
-	for _, network := range []string{"unix", "unixpacket"} {
-		ln := open(net.ListenUnix(network, unixAddr(network, filepath.Join(dir, network))))(t)
-		files[network+" listener"] = fileOf(t, ln)
-		files[network] = fileOf(t, open(net.Dial(network, ln.Addr().String()))(t))
-		fds, err := unix.Socketpair(unix.AF_UNIX, map[string]int{"unix": unix.SOCK_STREAM, "unixpacket": unix.SOCK_SEQPACKET}[network], 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[network+" pair"] = os.NewFile(uintptr(fds[0]), "pair")
-		files[network+" pair's other end"] = os.NewFile(uintptr(fds[1]), "pair")
-	}
-	files["unixgram"] = fileOf(t, open(net.ListenPacket("unixgram", filepath.Join(dir, "grams")))(t))
-	files["unixgram connected"] = fileOf(t, open(net.Dial("unixgram", filepath.Join(dir, "grams")))(t))
-	if s, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP); err == nil { // who may
-		files["raw IP"] = os.NewFile(uintptr(s), "raw")
-	}
-	for name, f := range map[string]func() (*os.File, error){
-		"regular": func() (*os.File, error) { return os.Create(filepath.Join(dir, "regular")) },
-		"null":    func() (*os.File, error) { return os.Open(os.DevNull) },
-		"closed":  func() (*os.File, error) { f, err := os.Open(os.DevNull); f.Close(); return f, err },
-	} {
-		f, err := f()
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = f
-	}
-	t.Cleanup(func() {
-		for _, f := range files {
-			f.Close()
-		}
-	})
-	return files
 }
 
 // What becomes of every kind of file: the type, the addresses or the error.
 func TestFilesBecomeWhatTheyDoInStd(t *testing.T) {
-	files := sockets(t)
+	// Each file is of a socket of its own: on Windows package net makes only one
+	// connection of a socket. Their addresses differ.
+	address := regexp.MustCompile(`:\d+|moor[0-9a-f]{8}`)
 	same(t, func(t *testing.T, s stack, tr *transcript) {
+		defer func() {
+			for i, line := range tr.lines {
+				tr.lines[i] = address.ReplaceAllString(line, ":X")
+			}
+		}()
 		typeOf := func(v any) string {
 			return strings.NewReplacer("*conn.", "*net.", "*listener.", "*net.").Replace(fmt.Sprintf("%T", v))
 		}
+		files := sockets(t)
 		for _, name := range sortedKeys(files) {
-			f := files[name]
-			c, err := s.fileConn(f)
+			c, err := s.fileConn(files[name])
 			tr.add("%s: FileConn %s, %v", name, typeOf(c), err)
-			if err == nil {
-				tr.add("%#v %#v", fmt.Sprint(c.LocalAddr()), fmt.Sprint(c.RemoteAddr()))
-				if !strings.Contains(name, "listener") {
-					c.SetDeadline(past)
-					_, err := c.Read(make([]byte, 1))
-					tr.add("%v", err)
-					c.SetDeadline(time.Time{})
-				}
-				control(t, c.(syscall.Conn), func(fd int) { tr.add("%v", options(fd)) })
-				tr.add("%v", c.Close())
+			if err != nil {
+				continue
 			}
-			p, err := s.filePacketConn(f)
+			tr.add("%#v %#v", fmt.Sprint(c.LocalAddr()), fmt.Sprint(c.RemoteAddr()))
+			if !strings.Contains(name, "listener") {
+				c.SetDeadline(past)
+				_, err := c.Read(make([]byte, 1))
+				tr.add("%v", err)
+				c.SetDeadline(time.Time{})
+			}
+			control(t, c.(syscall.Conn), func(fd int) { tr.add("%v", options(fd)) })
+			tr.add("%v", c.Close())
+		}
+		files = sockets(t)
+		for _, name := range sortedKeys(files) {
+			p, err := s.filePacketConn(files[name])
 			tr.add("%s: FilePacketConn %s, %v", name, typeOf(p), err)
-			if err == nil {
-				tr.add("%#v", fmt.Sprint(p.LocalAddr()))
-				n, err := p.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9})
-				tr.add("%d %v", n, err)
-				tr.add("%v", p.Close())
+			if err != nil {
+				continue
 			}
-			l, err := s.fileListener(f)
+			tr.add("%#v", fmt.Sprint(p.LocalAddr()))
+			n, err := p.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9})
+			tr.add("%d %v", n, err)
+			tr.add("%v", p.Close())
+		}
+		files = sockets(t)
+		for _, name := range sortedKeys(files) {
+			l, err := s.fileListener(files[name])
 			tr.add("%s: FileListener %s, %v", name, typeOf(l), err)
-			if err == nil {
-				tr.add("%#v", fmt.Sprint(l.Addr()))
-				tr.add("%v", l.Close())
+			if err != nil {
+				continue
 			}
+			tr.add("%#v", fmt.Sprint(l.Addr()))
+			tr.add("%v", l.Close())
 		}
 	})
-}
-
-// options returns the options of a TCP socket that package net sets.
-func options(fd int) (o [5]int) {
-	for i, opt := range [][2]int{{unix.IPPROTO_TCP, unix.TCP_NODELAY}, {unix.SOL_SOCKET, unix.SO_KEEPALIVE},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL}, {unix.IPPROTO_TCP, unix.TCP_KEEPCNT}, {unix.SOL_SOCKET, unix.SO_TYPE}} {
-		o[i], _ = unix.GetsockoptInt(fd, opt[0], opt[1])
-	}
-	return o
 }
 
 // Connections accepted from a listener that others made have std's options,
 // though the listening socket had none of them.
 func TestFileListenersConnectionsHaveStdsOptions(t *testing.T) {
+	needFiles(t)
 	same(t, func(t *testing.T, s stack, tr *transcript) {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		f, err := socketFile(t, syscall.AF_INET, syscall.SOCK_STREAM, func(s int) error {
+			if err := sys.Bind(s, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+				return err
+			}
+			return sys.Listen(s, 5)
+		})
 		if err != nil {
-			t.Fatal(err)
-		}
-		f := os.NewFile(uintptr(fd), "listener")
-		unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
-		if err := unix.Listen(fd, 5); err != nil {
 			t.Fatal(err)
 		}
 		ln := open(s.fileListener(f))(t)
@@ -155,7 +253,8 @@ func TestFileListenersConnectionsHaveStdsOptions(t *testing.T) {
 
 // The file may be closed before the connection is used.
 func TestFileConnOutlivesTheFile(t *testing.T) {
-	for _, network := range []string{"tcp", "unix"} {
+	needFiles(t)
+	for _, network := range streams(t, "unix") {
 		address := "127.0.0.1:0"
 		if network == "unix" {
 			address = filepath.Join(directory(t), "s")
@@ -197,7 +296,7 @@ func echo(t *testing.T, from, to net.Conn) {
 
 // Detach gives the descriptor away once, with what was received on it.
 func TestDetachedConnectionsGoOnElsewhere(t *testing.T) {
-	for _, network := range []string{"tcp", "unix", "unixpacket"} {
+	for _, network := range streams(t, "unix", "unixpacket") {
 		address := "127.0.0.1:0"
 		if network != "tcp" {
 			address = filepath.Join(directory(t), "s")
@@ -262,7 +361,11 @@ func TestDetachedConnectionsGoOnElsewhere(t *testing.T) {
 }
 
 func TestDetachedListenersGoOnElsewhere(t *testing.T) {
-	for _, network := range []string{"tcp", "unix"} {
+	fileListener := net.FileListener
+	if packageNetMakesFiles() != nil {
+		fileListener = listener.FileListener // nor does package net take any then
+	}
+	for _, network := range streams(t, "unix") {
 		address := "127.0.0.1:0"
 		if network == "unix" {
 			address = filepath.Join(directory(t), "s")
@@ -279,7 +382,7 @@ func TestDetachedListenersGoOnElsewhere(t *testing.T) {
 			t.Errorf("%s: Close after Detach: %v", network, err)
 		}
 		peer := open(net.Dial(network, address))(t) // it waits in the queue
-		again := open(net.FileListener(f))(t)
+		again := open(fileListener(f))(t)
 		f.Close()
 		echo(t, open(again.Accept())(t), peer)
 	}

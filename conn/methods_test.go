@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -96,14 +97,26 @@ func readingEnd(text string) *os.File {
 
 // regular returns a regular file that is gone when it is closed.
 func regular() *os.File {
-	name := filepath.Join(os.TempDir(), fmt.Sprintf("moor-%d", os.Getpid()))
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := vanishing(filepath.Join(os.TempDir(), fmt.Sprintf("moor-%d-%d", os.Getpid(), regulars.Add(1))))
 	if err != nil {
 		panic(err)
 	}
-	os.Remove(name)
 	return f
 }
+
+// vanishing returns a new file that is gone when it is closed.
+func vanishing(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		err = os.Remove(path)
+	}
+	return f, err
+}
+
+var (
+	regulars    atomic.Int64
+	regularName = regexp.MustCompile(`[^ "]*moor-\d+-\d+`)
+)
 
 // combinations returns all ways to choose one of each.
 func combinations(of [][]reflect.Value) [][]reflect.Value {
@@ -206,6 +219,7 @@ const (
 func situations(t *testing.T) map[string]situation {
 	dir := directory(t)
 	all := map[string]situation{}
+	unix, _ := present(t, "unix", "unixgram", "unixpacket")
 	// Each way to a connection or listener, open. The peer, if any, keeps its
 	// end open until the end of the test.
 	type opener func(t *testing.T, s stack) (c any, peer net.Conn)
@@ -238,15 +252,20 @@ func situations(t *testing.T) map[string]situation {
 			c := open(s.dial("udp4", l.LocalAddr().String()))(t)
 			return c, toward{l, c.LocalAddr()}
 		},
-		"UnixListener": func(t *testing.T, s stack) (any, net.Conn) {
-			return open(s.listen("unix", path()))(t), nil
-		},
-		"UnixConn, datagrams": func(t *testing.T, s stack) (any, net.Conn) {
-			c := open(s.listenGram("unixgram", unixAddr("unixgram", path())))(t)
-			return c, open(net.DialUnix("unixgram", unixAddr("unixgram", path()), c.LocalAddr().(*net.UnixAddr)))(t)
-		},
 	}
-	for _, network := range []string{"unix", "unixpacket"} {
+	for _, network := range unix {
+		if network == "unixgram" {
+			openers["UnixConn, datagrams"] = func(t *testing.T, s stack) (any, net.Conn) {
+				c := open(s.listenGram("unixgram", unixAddr("unixgram", path())))(t)
+				return c, open(net.DialUnix("unixgram", unixAddr("unixgram", path()), c.LocalAddr().(*net.UnixAddr)))(t)
+			}
+			continue
+		}
+		if network == "unix" {
+			openers["UnixListener"] = func(t *testing.T, s stack) (any, net.Conn) {
+				return open(s.listen("unix", path()))(t), nil
+			}
+		}
 		openers["UnixConn, "+network+", dialled"] = func(t *testing.T, s stack) (any, net.Conn) {
 			ln := open(net.Listen(network, path()))(t)
 			c := open(s.dial(network, ln.Addr().String()))(t)
@@ -391,7 +410,7 @@ func TestEveryMethodAnswersAsStdsDoes(t *testing.T) {
 							tr.add("%s: no such method", method.Name)
 							return
 						}
-						switch line := play(m, method.Name, combinations(in)[k]); {
+						switch line := regularName.ReplaceAllString(play(m, method.Name, combinations(in)[k]), "regular"); {
 						case s.name == "std":
 							want = line
 							tr.add("%s", line)
@@ -445,6 +464,7 @@ func TestMessageReadsThatEndWhileTheyWait(t *testing.T) {
 					if strings.HasPrefix(read, "UDP") {
 						c = open(s.listenUDP("udp", loopback("udp")))(t)
 					} else {
+						having(t, "unixgram")
 						c = open(s.listenGram("unixgram", unixAddr("unixgram", filepath.Join(dir, read+end+s.name))))(t)
 					}
 					tr.rename(c.LocalAddr().String(), "LOCAL")

@@ -8,4 +8,3 @@ import "testing"
 
 func needComparableNet(testing.TB) {}
 func needSharedPorts(testing.TB)   {}
-func needFiles(testing.TB)         {}

@@ -18,10 +18,3 @@ func needSharedPorts(t testing.TB) {
 	t.Helper()
 	t.Skip("Windows has no SO_REUSEPORT")
 }
-
-func needFiles(t testing.TB) {
-	t.Helper()
-	if sockerr.Wine {
-		t.Skip("under Wine no file can be made of a socket's handle")
-	}
-}

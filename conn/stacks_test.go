@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -177,6 +178,16 @@ type transcript struct {
 
 // rename lets texts appear under other names: addresses differ between runs.
 func (tr *transcript) rename(textAndName ...string) { tr.names = strings.NewReplacer(textAndName...) }
+
+// named is path with the name it is to appear under, plain and quoted.
+func named(path, name string) []string {
+	var both []string
+	for _, text := range []string{path, path[len(filepath.VolumeName(path)):]} { // without C: it is a port, too
+		quoted := strconv.Quote(text)
+		both = append(both, quoted[1:len(quoted)-1], name, text, name)
+	}
+	return both
+}
 
 func (tr *transcript) add(format string, args ...any) {
 	for i, a := range args {

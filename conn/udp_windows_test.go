@@ -72,3 +72,13 @@ func TestUDPUnreachablePortIsNotReported(t *testing.T) {
 		t.Errorf("ReadFrom: %v", err)
 	}
 }
+
+// A message read that fails while it waits read nothing; elsewhere package net
+// returns -1.
+func TestUDPMessageReadThatEndsWhileItWaits(t *testing.T) {
+	in, _ := udpPair(t)
+	in.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if n, _, _, _, err := in.ReadMsgUDP(make([]byte, 10), nil); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("ReadMsgUDP = %d, %v", n, err)
+	}
+}

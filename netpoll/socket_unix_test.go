@@ -24,6 +24,9 @@ type socket struct {
 // An endpoint is the address of a socket on the loopback interface.
 type endpoint = unix.SockaddrInet4
 
+// perRegistration is how many objects a registration takes.
+const perRegistration = 0
+
 // errAgain is what an operation that would block returns.
 const errAgain = unix.EAGAIN
 

@@ -22,6 +22,9 @@ type socket struct {
 
 type endpoint = windows.SockaddrInet4
 
+// A registration is an object: packets of its requests may come when it has ended.
+const perRegistration = 1
+
 const errAgain = windows.WSAEWOULDBLOCK
 
 var (

@@ -67,7 +67,7 @@ func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 	}
 	for {
 		if err := fd.awaitData(); err != nil {
-			return -1, 0, 0, err
+			return sys.RecvMsgFailed, 0, 0, err
 		}
 		n, oobn, rflags, errno := sys.RecvMsg(int(fd.sysfd), p, oob, flags, addr)
 		if errno == syscall.EAGAIN {

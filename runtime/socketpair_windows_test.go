@@ -8,6 +8,10 @@ import (
 	"github.com/moor-net/moor/internal/sys"
 )
 
+// eventAtOnce is false: what Winsock knows comes from the driver as a packet of its
+// own, whenever that has got to it.
+const eventAtOnce = false
+
 // socketPair returns two connected sockets that do not block.
 func socketPair(t testing.TB) (pair [2]int) {
 	t.Helper()
@@ -45,6 +49,31 @@ func socketPair(t testing.TB) (pair [2]int) {
 		}
 	}
 }
+
+// See socketpair_unix_test.go.
+
+func blockAMinute(t testing.TB, peer int) {
+	t.Helper()
+	const receiveTimeout = 0x1006 // SO_RCVTIMEO
+	if err := sys.SetsockoptInt(peer, syscall.SOL_SOCKET, receiveTimeout, int(time.Minute.Milliseconds())); err != nil {
+		t.Fatal(err)
+	}
+	if err := sys.SetNonblock(peer, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writePeer(peer int, p []byte) (int, error) { return withError(sys.Write(peer, p)) }
+func readPeer(peer int, p []byte) (int, error)  { return withError(sys.Read(peer, p)) }
+
+func withError(n int, errno syscall.Errno) (int, error) {
+	if errno != 0 {
+		return n, errno
+	}
+	return n, nil
+}
+
+func endPeer(peer int) { sys.Shutdown(peer, syscall.SHUT_WR) }
 
 // openFDs returns nothing to compare: the handles of a process are not its
 // sockets alone. Package netpoll's tests count what is left of a Poll.

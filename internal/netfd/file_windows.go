@@ -15,7 +15,7 @@ import (
 func FromFile(rt *runtime.Runtime, f *os.File, listener bool) (*FD, error) {
 	s, err := dupFile(f)
 	if err != nil {
-		return nil, call(sys.DupName, err)
+		return nil, err // as package net has it, without the call
 	}
 	fd, err := fromSocket(rt, s, listener)
 	if err != nil {

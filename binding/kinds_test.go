@@ -1,13 +1,11 @@
-//go:build unix
-
 package binding_test
 
 import (
+	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/moor-net/moor/binding"
+	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/netpoll"
 )
 
@@ -15,28 +13,26 @@ import (
 // it and to its duplicate, before and after they are deregistered.
 func TestSecondPollIsRefusedToEveryKindOfSocket(t *testing.T) {
 	socket := func(kind int) int {
-		fd, err := unix.Socket(unix.AF_INET, kind, 0)
+		s, err := sys.Socket(syscall.AF_INET, kind, 0)
 		must(t, "socket", err)
-		unix.CloseOnExec(fd)
-		must(t, "fcntl", unix.SetNonblock(fd, true))
-		return fd
+		return s
 	}
-	loopback := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
-	listener := socket(unix.SOCK_STREAM)
-	must(t, "bind", unix.Bind(listener, loopback))
-	must(t, "listen", unix.Listen(listener, 8))
-	address, err := unix.Getsockname(listener)
+	loopback := &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	listener := socket(syscall.SOCK_STREAM)
+	must(t, "bind", sys.Bind(listener, loopback))
+	must(t, "listen", sys.Listen(listener, 8))
+	address, err := sys.Getsockname(listener)
 	must(t, "getsockname", err)
-	stream := socket(unix.SOCK_STREAM)
-	if err := unix.Connect(stream, address); err != nil && err != unix.EINPROGRESS {
+	stream := socket(syscall.SOCK_STREAM)
+	if err := sys.Connect(stream, address); err != nil && err != syscall.EINPROGRESS {
 		t.Fatal(err)
 	}
-	datagram := socket(unix.SOCK_DGRAM)
-	must(t, "bind", unix.Bind(datagram, loopback))
+	datagram := socket(syscall.SOCK_DGRAM)
+	must(t, "bind", sys.Bind(datagram, loopback))
 	for name, fd := range map[string]int{"listener": listener, "stream": stream, "datagram": datagram} {
 		t.Run(name, func(t *testing.T) {
 			p, other := newPoll(t), newPoll(t)
-			o := &object{fd: binding.FromRawHandle(binding.RawHandle(fd))}
+			o := &object{fd: binding.FromRawSocket(binding.RawSocket(fd))}
 			defer o.Close()
 			must(t, "Register", p.Register(o, 1, netpoll.Readable|netpoll.Writable, netpoll.Edge))
 			d := o.duplicate(t)

@@ -1,5 +1,3 @@
-//go:build unix
-
 package runtime
 
 import (
@@ -9,8 +7,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // blocker is a coroutine that answers bytes; whenever it has read a zero it
@@ -44,11 +40,11 @@ func TestBlockedCoroutineLosesItsLoop(t *testing.T) {
 	blocked, release := make(chan struct{}), make(chan struct{})
 	cs.Go(rt.Loop(0), blocker(slow, blocked, release))
 	cs.Go(rt.Loop(0), echoBytes(quick))
-	unix.Write(slowPeer, []byte{0})
+	writePeer(slowPeer, []byte{0})
 	within(t, blocked, "the coroutine blocks")
 	for b := range byte(100) {
 		exchange(t, quickPeer, b)
-		unix.Write(slowPeer, []byte{b + 100})
+		writePeer(slowPeer, []byte{b + 100})
 	}
 	if st := cs.Stats(); st.TakeOvers == 0 || rt.Stats().Loops[0].TakeOvers == 0 {
 		t.Errorf("%+v", st)
@@ -123,7 +119,7 @@ func TestTakeOverInTheMiddleOfATurn(t *testing.T) {
 	gate := make(chan struct{})
 	rt.Loop(0).Post(func() { <-gate })
 	for _, peer := range peers {
-		unix.Write(peer, []byte{5})
+		writePeer(peer, []byte{5})
 	}
 	close(gate)
 	for i, peer := range peers {
@@ -151,7 +147,7 @@ func TestBlockingCoroutineIsMoved(t *testing.T) {
 	block := func() (took bool) {
 		before := cs.Stats().TakeOvers
 		waitFor(t, &fd.r) // or it might go on without its loop
-		unix.Write(peer, []byte{0})
+		writePeer(peer, []byte{0})
 		within(t, blocked, "the coroutine blocks")
 		if cs.Stats().Blocking == 0 {
 			eventually(t, "the take-over", func() bool { return cs.Stats().TakeOvers > before })
@@ -269,15 +265,11 @@ func TestTakeOverStress(t *testing.T) {
 			for i := 0; i < rounds; {
 				burst := 1 + rand.IntN(5)
 				for k := range burst {
-					unix.Write(peer, []byte{byte(i + k)})
+					writePeer(peer, []byte{byte(i + k)})
 				}
 				for k := range burst {
 					var buf [1]byte
-					for {
-						if _, err := unix.Read(peer, buf[:]); err != unix.EINTR {
-							break
-						}
-					}
+					readPeer(peer, buf[:])
 					if buf[0] != byte(i+k) {
 						t.Errorf("got %d, want %d", buf[0], byte(i+k))
 						return
@@ -285,7 +277,7 @@ func TestTakeOverStress(t *testing.T) {
 				}
 				i += burst
 			}
-			unix.Shutdown(peer, unix.SHUT_WR)
+			endPeer(peer)
 		})
 	}
 	wg.Wait()

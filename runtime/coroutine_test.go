@@ -1,5 +1,3 @@
-//go:build unix
-
 package runtime
 
 import (
@@ -14,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/moor-net/moor/internal/goroutine"
+	"github.com/moor-net/moor/internal/sys"
 )
 
 // These tests are about what coroutines do, not about those that must do
@@ -53,21 +50,14 @@ func startWith(t testing.TB, config Config) *Runtime {
 // rawPair returns a stream on rt and the descriptor of its blocking peer.
 func rawPair(t testing.TB, rt *Runtime, l *Loop) (fd *FD, peer int) {
 	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	unix.CloseOnExec(fds[0])
-	unix.CloseOnExec(fds[1])
-	unix.SetNonblock(fds[0], true)
+	fds := socketPair(t)
+	blockAMinute(t, fds[1])
 	fd = new(FD)
 	fd.Place(l)
 	if err := fd.Init(rt, fds[0], Stream); err != nil {
 		t.Fatal(err)
 	}
-	tv := unix.NsecToTimeval(int64(time.Minute))
-	unix.SetsockoptTimeval(fds[1], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
-	t.Cleanup(func() { fd.Close(); unix.Close(fds[1]) })
+	t.Cleanup(func() { fd.Close(); sys.Close(fds[1]) })
 	return fd, fds[1]
 }
 
@@ -75,7 +65,7 @@ func rawPair(t testing.TB, rt *Runtime, l *Loop) (fd *FD, peer int) {
 func exchange(t testing.TB, peer int, b byte) byte {
 	t.Helper()
 	buf := []byte{b}
-	if _, err := unix.Write(peer, buf); err != nil {
+	if _, err := writePeer(peer, buf); err != nil {
 		t.Fatal(err)
 	}
 	return receive(t, peer)
@@ -84,16 +74,10 @@ func exchange(t testing.TB, peer int, b byte) byte {
 func receive(t testing.TB, peer int) byte {
 	t.Helper()
 	var buf [1]byte
-	for {
-		n, err := unix.Read(peer, buf[:])
-		if err == unix.EINTR {
-			continue
-		}
-		if n != 1 || err != nil {
-			t.Fatalf("no answer: %d, %v", n, err)
-		}
-		return buf[0]
+	if n, err := readPeer(peer, buf[:]); n != 1 || err != nil {
+		t.Fatalf("no answer: %d, %v", n, err)
 	}
+	return buf[0]
 }
 
 // echoBytes answers each byte with the next one until the stream ends.
@@ -144,7 +128,7 @@ func TestCoroutinesShareALoop(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	for _, peer := range peers {
-		unix.Shutdown(peer, unix.SHUT_WR)
+		endPeer(peer)
 	}
 	eventually(t, "all coroutines end", func() bool { return cs.Stats().Running == 0 })
 	eventually(t, "they are forgotten", func() bool { return registered.n.Load() == 0 })
@@ -193,9 +177,9 @@ func TestCoroutineAndGoroutineShareAnFD(t *testing.T) {
 	cs.Go(fd.Loop(), read)
 	waitFor(t, &fd.r)
 	go read()
-	unix.Write(peer, []byte{1})
+	writePeer(peer, []byte{1})
 	within(t, got, "the coroutine's byte")
-	unix.Write(peer, []byte{2})
+	writePeer(peer, []byte{2})
 	if b := within(t, got, "the goroutine's byte"); b != 2 {
 		t.Error("got", b)
 	}
@@ -218,7 +202,7 @@ func TestEndedCoroutineIsForgotten(t *testing.T) {
 			got <- buf[0]
 		}()
 		waitFor(t, &fd.r)
-		unix.Write(peer, []byte{7})
+		writePeer(peer, []byte{7})
 		within(t, got, "the goroutine's byte")
 	}
 }
@@ -246,7 +230,7 @@ func TestCoroutineDeadlines(t *testing.T) {
 	}
 	fd.SetReadDeadline(time.Time{})
 	cs.Go(fd.Loop(), read)
-	unix.Write(peer, []byte{1})
+	writePeer(peer, []byte{1})
 	if err := within(t, ended, "data after that"); err != nil {
 		t.Error(err)
 	}
@@ -326,7 +310,7 @@ func TestGoexitEndsTheCoroutineAlone(t *testing.T) {
 			other.Read(make([]byte, 1))
 			goruntime.Goexit()
 		})
-		unix.Write(otherPeer, []byte{1})
+		writePeer(otherPeer, []byte{1})
 		within(t, gone, "the deferred function")
 		exchange(t, peer, 1)
 	}
@@ -362,7 +346,7 @@ func TestNestedPull(t *testing.T) {
 			t.Fatal("got", got)
 		}
 	}
-	unix.Shutdown(peer, unix.SHUT_WR)
+	endPeer(peer)
 	eventually(t, "the end", func() bool { return cs.Stats().Running == 0 })
 }
 
@@ -390,7 +374,7 @@ func TestCoroutineLockedToItsThread(t *testing.T) {
 	for b := range byte(30) {
 		exchange(t, peer, b)
 	}
-	unix.Shutdown(peer, unix.SHUT_WR)
+	endPeer(peer)
 	eventually(t, "the end", func() bool { return cs.Stats().Running == 0 })
 	// One that returns locked is kept, and the loop goes on.
 	cs.Go(rt.Loop(0), func() { goruntime.LockOSThread() })
@@ -416,11 +400,11 @@ func TestFloodingCoroutineGivesWay(t *testing.T) {
 					var err error
 					var n int
 					if name == "reads" {
-						_, err = unix.Write(floodPeer, buf)
-					} else if n, err = unix.Read(floodPeer, buf); n == 0 {
+						_, err = writePeer(floodPeer, buf)
+					} else if n, err = readPeer(floodPeer, buf); n == 0 {
 						return
 					}
-					if err != nil && err != unix.EINTR {
+					if err != nil {
 						return
 					}
 				}
@@ -440,7 +424,7 @@ func TestFloodingCoroutineGivesWay(t *testing.T) {
 				for total := 0; total < 8<<20; total += chunk {
 					if sent < 0 && total > 1<<20 {
 						sent = total
-						unix.Write(quietPeer, []byte{1})
+						writePeer(quietPeer, []byte{1})
 					}
 					var err error
 					if name == "reads" {
@@ -478,12 +462,8 @@ func TestCoroutineAllocatesNothing(t *testing.T) {
 	cs.Go(fd.Loop(), echoBytes(fd))
 	buf := make([]byte, 1)
 	if n := testing.AllocsPerRun(2000, func() {
-		unix.Write(peer, buf)
-		for {
-			if _, err := unix.Read(peer, buf); err != unix.EINTR {
-				return
-			}
-		}
+		writePeer(peer, buf)
+		readPeer(peer, buf)
 	}); n != 0 {
 		t.Errorf("%v allocations a request", n)
 	}

@@ -1,12 +1,8 @@
-//go:build unix
-
 package runtime
 
 import (
 	"iter"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // A blocked Read that is woken, and one that finds its data there.
@@ -96,13 +92,9 @@ func BenchmarkCoroutine(b *testing.B) {
 		buf := make([]byte, 1)
 		b.ReportAllocs()
 		for b.Loop() {
-			unix.Write(peer, buf)
-			for {
-				if _, err := unix.Read(peer, buf); err == nil {
-					break
-				} else if err != unix.EINTR {
-					b.Fatal(err)
-				}
+			writePeer(peer, buf)
+			if _, err := readPeer(peer, buf); err != nil {
+				b.Fatal(err)
 			}
 		}
 	})
