@@ -9,10 +9,13 @@ import "github.com/moor-net/moor/internal/goroutine"
 // partner that does nothing. Since it only ever has to switch back to return,
 // exile needs no other machinery.
 
+// A take-over costs the loop most of a millisecond, and a wait in exile about a
+// microsecond more than one that switches back: who blocks more often than once
+// in a thousand waits is better off in exile, so the first term is not shorter.
 const (
 	strike     = 4       // for a turn that had to be taken over; others take one off
 	tolerance  = 8       // strikes from which on a coroutine is moved
-	firstTerm  = 64      // waits
+	firstTerm  = 1 << 10 // waits
 	longest    = 1 << 16 // waits
 	scoreMost  = 64      // of a group
 	scoreLimit = 32      // from which on its new coroutines are moved at once

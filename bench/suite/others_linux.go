@@ -116,8 +116,9 @@ func computeCases(plan Plan) []Case {
 			Figures: []string{"rate", "p50_us", "p99_us"},
 		},
 		{
+			// Coroutine mode needs some seconds to find out who blocks.
 			Name: sleepyName, Protocol: server.Sleepy, Cores: 2, Conns: 1000, Size: 64, Duration: time.Second,
-			Warmup: 300 * time.Millisecond, Figures: []string{"p99_us", "p50_us", "rate"},
+			Warmup: 3 * time.Second, Figures: []string{"p99_us", "p50_us", "rate"},
 		},
 	}
 }
