@@ -77,7 +77,7 @@ test-windows:
 	$(WINE) test -short $(WINDOWS)
 	$(WINE) test -short -run 'Memory|Allocate' ./conn
 	$(WINE) test -race -short ./netpoll ./binding ./registration ./runtime ./conn ./listener
-	cd integration_test && $(WINE) test -short -skip 'FastHTTPParked$$' .
+	cd integration_test && $(WINE) test -short .
 	$(GO) run ./internal/stdnet/cmd/stdnet -wine -complete -floor 95
 
 # Ten seconds for each fuzz target, on demand: what it finds differs from run to

@@ -61,7 +61,8 @@ func TestBadCommandLinesAreOneLineAndStatusOne(t *testing.T) {
 		{"report -in /nowhere", "no such file"},
 		{"plot -in /nowhere", "no such file"},
 		{"simulate -n 0", "must be at least 1"},
-		{"million -n 0", "must be at least 1"},
+		{"million -n 0 -std 0", "must be at least 0, one of them"},
+		{"million -n -1", "must be at least 0"},
 		{"servers now", `unexpected argument "now"`},
 		{"exec", "no program given"},
 		{"exec -procs 0 true", "-procs 0: must be at least 1"},
@@ -91,7 +92,7 @@ func TestHelpExplainsEveryFlag(t *testing.T) {
 		"echo -h":   {"-servers", "-server", "-conns", "-sizes", "-depths", "-rounds", "-duration", "-cores", "-noise", "-list"},
 		"report -h": {"-in", "-check"},
 		"server -h": {"-impl", "-protocol", "-addr", "-procs", "-buf", "-cpus", "-grace", "-keepalive", "-hogs", "-free", "-cpuprofile"},
-		"client -h": {"-addr", "-pid", "-protocol", "-conns", "-background", "-depth", "-size", "-rate", "-burst", "-churn", "-crowd", "-opening", "-warmup", "-duration", "-requests", "-cpus"},
+		"client -h": {"-addr", "-pid", "-protocol", "-conns", "-background", "-depth", "-size", "-rate", "-burst", "-churn", "-crowd", "-opening", "-reserve", "-warmup", "-duration", "-requests", "-cpus"},
 	} {
 		status, stdout, stderr := bench(strings.Fields(line)...)
 		if status != 0 || stderr != "" {
