@@ -16,6 +16,9 @@ func TestWritesAreNotInterleaved(t *testing.T) {
 	const writers, each, size = 6, 15, 300_000
 	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(directory(t), "s")} {
 		t.Run(network, func(t *testing.T) {
+			if network == "unix" {
+				having(t, network)
+			}
 			a, b, stop, err := tcpPipe(network, address)()
 			if err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -20,6 +21,9 @@ func TestDeadlinesAreNeverEarlyAndHardlyLate(t *testing.T) {
 		t.Logf("%v late in the median, Go's timers %v", ours, gos)
 		if ours <= gos+time.Millisecond {
 			return
+		}
+		if runtime.GOOS == "windows" {
+			return // a port's timeouts are whole milliseconds, of a clock that goes in steps of up to 16
 		}
 	}
 	t.Error("deadlines are more than a millisecond later than Go's timers")
