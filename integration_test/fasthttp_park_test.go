@@ -71,10 +71,11 @@ func awaitParked(t *testing.T, p *listener.ParkListener, n int) {
 // 15,000 idle keep-alive connections of a fasthttp server hold no goroutine and
 // little memory, and all of them are served again at once.
 func TestFastHTTPParked(t *testing.T) {
-	const most = 550 // 60 of which are the IdleTimeout's
-	n := 15000
+	n, most := 15000, 550.0 // 60 of which are the IdleTimeout's
 	if testing.Short() || raceDetector {
-		n = 1000
+		// The descriptors of goroutines that have ended, and what else there is
+		// once, make a difference for so few.
+		n, most = 1000, most+100
 	}
 	s := newStack(t)
 	srv := &fasthttp.Server{
@@ -113,7 +114,7 @@ func TestFastHTTPParked(t *testing.T) {
 	each := float64(measure()-before) / float64(n)
 	t.Logf("%d idle connections: %.0f bytes each", n, each)
 	if each > most && !raceDetector {
-		t.Errorf("%.0f bytes each, want at most %d", each, most)
+		t.Errorf("%.0f bytes each, want at most %.0f", each, most)
 	}
 	clients.end()
 	awaitParked(t, p, 0)
