@@ -8,3 +8,6 @@ import "testing"
 
 func needComparableNet(testing.TB) {}
 func needSharedPorts(testing.TB)   {}
+
+// missedReset is for Wine.
+func missedReset(string, error) bool { return false }
