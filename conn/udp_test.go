@@ -43,8 +43,10 @@ func TestUDPMakingErrorsAreStds(t *testing.T) {
 				try(fmt.Sprintf("multicast %s %v", network, a), c, err)
 			}
 			for _, a := range []string{"", "nonsense", "127.0.0.1:70000", "[::1]:70000", ":nonsense", "127.0.0.1:", "[::1]:", "192.0.2.1:0"} {
-				c, err := s.dial(network, a)
-				try(fmt.Sprintf("Dial %s %s", network, a), c, err)
+				if network != "tcp" || a != "192.0.2.1:0" { // that would send something out, and meet whoever answers
+					c, err := s.dial(network, a)
+					try(fmt.Sprintf("Dial %s %s", network, a), c, err)
+				}
 				p, err := s.listenPacket(network, a)
 				try(fmt.Sprintf("ListenPacket %s %s", network, a), p, err)
 			}
