@@ -50,6 +50,7 @@ func Bars() []Bar {
 		Bar{Case: computeName, Server: "moor", Base: "std", Figure: "rate", Limit: 1, AtLeast: true},
 		Bar{Case: computeName, Server: "coroutine", Base: "std", Figure: "rate", Limit: 10, AtLeast: true},
 		Bar{Case: sleepyName, Server: "coroutine", BaseCase: EchoName(1000, 64, 1, 2), Figure: "p99_us", Limit: 2},
+		Bar{Case: settledName, Server: "coroutine", BaseCase: EchoName(1000, 64, 1, 2), Figure: "p99_us", Limit: 2},
 		Bar{Case: setName, Server: "moor", Base: "std", Figure: "ns", Limit: .6},
 		Bar{Case: restName, Server: "moor", Figure: "cpu_ms_s", Limit: .5},
 		Bar{Case: neverIdleName(64), Server: "park", Base: "moor", Figure: "cpu_us", Limit: 1.02},

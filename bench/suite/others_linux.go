@@ -21,6 +21,7 @@ const (
 	TailName    = "10,000 requests a second on 64 connections beside 10,000 idle ones, 2 cores"
 	computeName = "echo of 64 B, 64 connections, two goroutines computing, one core"
 	sleepyName  = "echo of 64 B, 1,000 connections, a tenth of the handlers sleep, 2 cores"
+	settledName = "echo of 64 B, 1,000 connections, a tenth of the handlers sleep, after three seconds, 2 cores"
 )
 
 // churnCases count a connection as a request.
@@ -116,8 +117,12 @@ func computeCases(plan Plan) []Case {
 			Figures: []string{"rate", "p50_us", "p99_us"},
 		},
 		{
-			// Coroutine mode needs some seconds to find out who blocks.
+			// Coroutine mode finds out in this time who blocks.
 			Name: sleepyName, Protocol: server.Sleepy, Cores: 2, Conns: 1000, Size: 64, Duration: time.Second,
+			Warmup: 300 * time.Millisecond, Figures: []string{"p99_us", "p50_us", "rate"},
+		},
+		{
+			Name: settledName, Protocol: server.Sleepy, Cores: 2, Conns: 1000, Size: 64, Duration: time.Second,
 			Warmup: 3 * time.Second, Figures: []string{"p99_us", "p50_us", "rate"},
 		},
 	}
