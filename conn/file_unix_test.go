@@ -41,3 +41,12 @@ func options(fd int) (o [5]int) {
 	}
 	return o
 }
+
+// vanishing returns a new file that is gone when it is closed.
+func vanishing(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		err = os.Remove(path)
+	}
+	return f, err
+}

@@ -21,3 +21,8 @@ func options(fd int) (o [3]int) {
 	}
 	return o
 }
+
+// vanishing returns a new file that is gone when it is closed.
+func vanishing(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR|windows.FILE_FLAG_DELETE_ON_CLOSE, 0o600)
+}

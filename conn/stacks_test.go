@@ -195,11 +195,15 @@ func (tr *transcript) add(format string, args ...any) {
 			args[i] = describe(err)
 		}
 	}
-	line := fmt.Sprintf(format, args...)
+	tr.lines = append(tr.lines, tr.named(fmt.Sprintf(format, args...)))
+}
+
+// named returns a line with the names that its texts are to appear under.
+func (tr *transcript) named(line string) string {
 	if tr.names != nil {
 		line = tr.names.Replace(line)
 	}
-	tr.lines = append(tr.lines, line)
+	return line
 }
 
 // describe writes down all of an error that a program can see.

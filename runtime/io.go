@@ -49,7 +49,7 @@ func (fd *FD) attemptRead(p []byte) (n int, again bool, err error) {
 		return 0, true, nil
 	case errno != 0:
 		fd.r.keep()
-		return 0, false, os.NewSyscallError(sys.ReadName, errno)
+		return n, false, os.NewSyscallError(sys.ReadName, errno)
 	}
 	if n == 0 || n == len(p) || !fd.drained() {
 		fd.r.keep()

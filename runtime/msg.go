@@ -34,7 +34,7 @@ func (fd *FD) readFrom(p []byte, addr *sys.RawAddr) (int, error) {
 		}
 		fd.r.keep()
 		if errno != 0 {
-			return 0, os.NewSyscallError(sys.RecvFromName, errno)
+			return n, os.NewSyscallError(sys.RecvFromName, errno)
 		}
 		fd.loop.in.Add(uint64(n))
 		return n, fd.eof(n)
@@ -59,7 +59,7 @@ func (fd *FD) ReadMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 
 func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rflags int, err error) {
 	if err := fd.r.expired(); err != nil {
-		return 0, 0, 0, err
+		return 0, sys.ControlFailed(oob), 0, err
 	}
 	var one [1]byte
 	if fd.needsData(p, oob) {
@@ -67,7 +67,7 @@ func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 	}
 	for {
 		if err := fd.awaitData(); err != nil {
-			return sys.RecvMsgFailed, 0, 0, err
+			return sys.RecvMsgFailed, sys.ControlFailed(oob), 0, err
 		}
 		n, oobn, rflags, errno := sys.RecvMsg(int(fd.sysfd), p, oob, flags, addr)
 		if errno == syscall.EAGAIN {
@@ -75,7 +75,7 @@ func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 		}
 		fd.r.keep()
 		if errno != 0 {
-			return sys.RecvMsgFailed, 0, 0, os.NewSyscallError(sys.RecvMsgName, errno)
+			return n, oobn, rflags, os.NewSyscallError(sys.RecvMsgName, errno)
 		}
 		fd.loop.in.Add(uint64(n))
 		return n, oobn, rflags, fd.eof(n)
@@ -133,7 +133,7 @@ func (fd *FD) WriteMsg(p, oob []byte, addr *sys.RawAddr) (n, oobn int, err error
 
 func (fd *FD) writeMsg(p, oob []byte, addr *sys.RawAddr) (n, oobn int, err error) {
 	if err := fd.w.expired(); err != nil {
-		return 0, 0, err
+		return 0, sys.ControlFailed(oob), err
 	}
 	var one [1]byte
 	count := len(p)
@@ -149,10 +149,10 @@ func (fd *FD) writeMsg(p, oob []byte, addr *sys.RawAddr) (n, oobn int, err error
 			return n, len(oob), nil
 		case syscall.EAGAIN:
 			if err := fd.awaitSpace(); err != nil {
-				return 0, 0, err
+				return 0, sys.ControlFailed(oob), err
 			}
 		default:
-			return 0, 0, os.NewSyscallError(sys.SendMsgName, errno)
+			return 0, sys.ControlFailed(oob), os.NewSyscallError(sys.SendMsgName, errno)
 		}
 	}
 }

@@ -43,3 +43,7 @@ func setDuration(s, opt int, d, zero time.Duration) error {
 func setKeepAliveIdle(s int, d time.Duration) error {
 	return setDuration(s, keepIdleOption, d, keepAliveIdle)
 }
+
+// keepAliveClosed returns the error of setKeepAliveIdle for a socket that was
+// closed.
+func keepAliveClosed(err error) error { return err }

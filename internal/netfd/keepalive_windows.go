@@ -1,6 +1,7 @@
 package netfd
 
 import (
+	"os"
 	"time"
 	"unsafe"
 
@@ -85,3 +86,7 @@ func setKeepAliveIdle(s int, d time.Duration) error {
 	}
 	return call("setsockopt", err)
 }
+
+// keepAliveClosed returns the error of setKeepAliveIdle for a socket that was
+// closed: package net names the call that it did not make.
+func keepAliveClosed(err error) error { return os.NewSyscallError("setsockopt", err) }

@@ -75,7 +75,11 @@ func (fd *FD) SetKeepAliveIdle(d time.Duration) error {
 	if d < 0 {
 		return nil // also when the socket was closed, as in package net
 	}
-	return fd.control(func(s int) error { return setKeepAliveIdle(s, d) })
+	var err error
+	if closed := fd.RawControl(func(s uintptr) { err = setKeepAliveIdle(int(s), d) }); closed != nil {
+		return keepAliveClosed(closed)
+	}
+	return err
 }
 
 // control runs f with the descriptor and returns its error.

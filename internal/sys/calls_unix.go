@@ -28,6 +28,10 @@ const (
 // this call.
 const RecvMsgFailed = -1
 
+// ControlFailed is the length of the control messages in oob that package net
+// returns with an error of a call that has moved none.
+func ControlFailed([]byte) int { return 0 }
+
 // Bind gives the socket its address: see bind(2).
 func Bind(fd int, sa syscall.Sockaddr) error { return syscall.Bind(fd, sa) }
 

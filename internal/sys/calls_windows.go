@@ -28,6 +28,10 @@ const (
 // this call.
 const RecvMsgFailed = 0
 
+// ControlFailed is the length of the control messages in oob that package net
+// returns with an error of a call that has moved none: that of the buffer.
+func ControlFailed(oob []byte) int { return len(oob) }
+
 // A socket's number has 32 bits that count, like those of all handles, and is
 // not negative, so an int32 holds it too.
 

@@ -34,7 +34,8 @@ func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
 
 // RecvMsg receives a message into p with its control messages in oob and
 // stores the sender's address in addr, if there is one. It returns both
-// lengths and the message's flags: see recvmsg(2).
+// lengths and the message's flags: see recvmsg(2). With an error they are what
+// package net returns.
 func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags int, errno syscall.Errno) {
 	for {
 		n, oobn, rflags, sa, err := syscall.Recvmsg(fd, p, oob, flags|unix.MSG_DONTWAIT)
@@ -43,7 +44,7 @@ func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags i
 			return n, oobn, rflags, 0
 		}
 		if err != unix.EINTR {
-			return 0, 0, 0, Errno(err)
+			return RecvMsgFailed, 0, 0, Errno(err)
 		}
 	}
 }

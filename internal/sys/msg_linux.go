@@ -59,7 +59,8 @@ func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
 
 // RecvMsg receives a message into p with its control messages in oob and
 // stores the sender's address in addr, if there is one. It returns both
-// lengths and the message's flags: see recvmsg(2).
+// lengths and the message's flags: see recvmsg(2). With an error they are what
+// package net returns.
 func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags int, errno syscall.Errno) {
 	iov := unix.Iovec{Base: (*byte)(base(p))}
 	iov.SetLen(len(p))
@@ -81,7 +82,7 @@ func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags i
 			return int(r), int(msg.Controllen), int(msg.Flags), 0
 		}
 		if errno != unix.EINTR {
-			return 0, 0, 0, errno
+			return RecvMsgFailed, 0, 0, errno
 		}
 	}
 }

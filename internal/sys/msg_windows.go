@@ -10,12 +10,12 @@ import (
 
 // RecvFrom receives a message into p and stores the sender's address in addr,
 // if there is one: see recvfrom. A message that is cut off is an error on
-// Windows, WSAEMSGSIZE.
+// Windows, WSAEMSGSIZE, and what fits is there.
 func RecvFrom(fd int, p []byte, addr *RawAddr) (int, syscall.Errno) {
 	addr.size = int32(unsafe.Sizeof(addr.any))
 	r, _, errno := syscall.SyscallN(procRecvFrom.Addr(), uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0,
 		uintptr(unsafe.Pointer(&addr.any)), uintptr(unsafe.Pointer(&addr.size)))
-	return count(r, errno)
+	return received(p, r, errno)
 }
 
 // SendTo sends p as a message to addr: see sendto.
@@ -31,10 +31,14 @@ func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
 
 // RecvMsg receives a message into p with its control messages in oob and
 // stores the sender's address in addr, if there is one. It returns both
-// lengths and the message's flags: see WSARecvMsg.
+// lengths and the message's flags, also with an error: see WSARecvMsg.
 func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags int, errno syscall.Errno) {
 	buf := wsaBuf(p)
-	return recvMsg(fd, &buf, 1, oob, flags, addr)
+	n, oobn, rflags, errno = recvMsg(fd, &buf, 1, oob, flags, addr)
+	if errno == windows.WSAEMSGSIZE {
+		n = len(p)
+	}
+	return n, oobn, rflags, errno
 }
 
 func recvMsg(fd int, bufs *windows.WSABuf, count int, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags int, errno syscall.Errno) {
@@ -48,7 +52,7 @@ func recvMsg(fd int, bufs *windows.WSABuf, count int, oob []byte, flags int, add
 	}
 	var got uint32
 	if err := windows.WSARecvMsg(windows.Handle(fd), &msg, &got, nil, nil); err != nil {
-		return 0, 0, 0, wouldBlock(Errno(err))
+		return RecvMsgFailed, int(msg.Control.Len), int(msg.Flags), wouldBlock(Errno(err))
 	}
 	addr.size = msg.Namelen
 	return int(got), int(msg.Control.Len), int(msg.Flags), 0

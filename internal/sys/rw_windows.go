@@ -43,11 +43,21 @@ func count(r uintptr, errno syscall.Errno) (int, syscall.Errno) {
 	return 0, wouldBlock(errno)
 }
 
-// Read reads from fd into p: see recv.
+// received returns how much of p a receiving call has filled, and its error. A
+// message that does not fit is an error, WSAEMSGSIZE, but p is filled.
+func received(p []byte, r uintptr, errno syscall.Errno) (int, syscall.Errno) {
+	n, errno := count(r, errno)
+	if errno == windows.WSAEMSGSIZE {
+		n = len(p)
+	}
+	return n, errno
+}
+
+// Read reads from fd into p: see recv. With WSAEMSGSIZE there are bytes, too.
 func Read(fd int, p []byte) (int, syscall.Errno) {
 	r, _, errno := syscall.SyscallN(procRecv.Addr(), uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0)
-	n, errno := count(r, errno)
-	if errno == 0 {
+	n, errno := received(p, r, errno)
+	if errno == 0 || n > 0 {
 		raceRead(p[:n])
 	}
 	return n, errno

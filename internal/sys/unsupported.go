@@ -94,3 +94,6 @@ const (
 	DupName       = "dup"
 	RecvMsgFailed = -1
 )
+
+// ControlFailed is not supported.
+func ControlFailed([]byte) int { return 0 }
