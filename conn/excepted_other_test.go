@@ -2,5 +2,6 @@
 
 package conn_test
 
-// excepted reports whether ours may be the answer where package net's is theirs.
-func excepted(situation, theirs, ours string) bool { return false }
+// excepted reports whether ours may be an answer in a test where package net's is
+// theirs.
+func excepted(test, theirs, ours string) bool { return false }

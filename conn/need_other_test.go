@@ -6,8 +6,8 @@ import "testing"
 
 // What tests need that Windows, or Wine, has not.
 
-func needComparableNet(testing.TB) {}
-func needSharedPorts(testing.TB)   {}
+func needReadsOfNothing(testing.TB) {}
+func needSharedPorts(testing.TB)    {}
 
 // missedReset is for Wine.
 func missedReset(string, error) bool { return false }

@@ -59,7 +59,6 @@ func TestUDPMakingErrorsAreStds(t *testing.T) {
 }
 
 func TestUDPCallErrorsAreStds(t *testing.T) {
-	needComparableNet(t)
 	b, oob := make([]byte, 10), make([]byte, 10)
 	lo, lo6 := loopback("udp4"), loopback("udp6")
 	lo.Port, lo6.Port = 9, 9
@@ -149,6 +148,9 @@ func TestUDPCallErrorsAreStds(t *testing.T) {
 				n, oobn, err = c.WriteMsgUDPAddrPort(b, nil, a.AddrPort())
 				tr.add("connected: WriteMsgUDPAddrPort %v = %d, %d, %v", a == nil, n, oobn, errors.Unwrap(err))
 			}
+			if runtime.GOOS == "windows" {
+				continue // where both ask not to be told of ICMP
+			}
 			peer.Close()
 			c.Write(b) // answered by ICMP
 			c.SetReadDeadline(time.Now().Add(time.Minute))
@@ -164,7 +166,6 @@ func TestUDPCallErrorsAreStds(t *testing.T) {
 // Every way of sending reaches every way of receiving, with the address that
 // std would give.
 func TestUDPEveryWayOfSendingAndReceiving(t *testing.T) {
-	needComparableNet(t)
 	type received struct {
 		n    int
 		from string
@@ -228,7 +229,6 @@ func TestUDPEveryWayOfSendingAndReceiving(t *testing.T) {
 }
 
 func TestUDPDatagramLargerThanTheBufferIsCut(t *testing.T) {
-	needComparableNet(t)
 	same(t, func(t *testing.T, s stack, tr *transcript) {
 		in := open(s.listenUDP("udp4", loopback("udp4")))(t)
 		out := open(s.dialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)
@@ -248,7 +248,7 @@ func TestUDPDatagramLargerThanTheBufferIsCut(t *testing.T) {
 
 // An empty datagram is no end, and a Read of nothing takes none away.
 func TestUDPEmptyDatagrams(t *testing.T) {
-	needComparableNet(t)
+	needReadsOfNothing(t)
 	same(t, func(t *testing.T, s stack, tr *transcript) {
 		in := open(s.listenUDP("udp4", loopback("udp4")))(t)
 		out := open(s.dialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr)))(t)

@@ -20,13 +20,19 @@ func udpPair(t *testing.T) (in, out *conn.UDPConn) {
 	return in, out
 }
 
-// An empty datagram is no end.
+// An empty datagram is no end, and a Read of nothing takes none away.
 func TestUDPEmptyDatagramIsRead(t *testing.T) {
 	in, out := udpPair(t)
 	buf := make([]byte, 10)
 	for _, want := range []string{"", "x", ""} {
+		if n, err := in.Read(nil); n != 0 || err != nil {
+			t.Errorf("read nothing: %d, %v", n, err)
+		}
 		if _, err := out.Write([]byte(want)); err != nil {
 			t.Fatal(err)
+		}
+		if n, err := in.Read(nil); n != 0 || err != nil {
+			t.Errorf("read nothing of %q: %d, %v", want, n, err)
 		}
 		if n, err := in.Read(buf); err != nil || string(buf[:n]) != want {
 			t.Errorf("read %q, %v; want %q", buf[:n], err, want)
