@@ -102,43 +102,6 @@ func setTTL(b []byte, ttl byte) {
 	b[16] = ttl
 }
 
-// A link-local sender has its zone's name, which is not looked up each time.
-func TestUDPZone(t *testing.T) {
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var local *net.UDPAddr
-	for _, ifi := range interfaces {
-		addrs, _ := ifi.Addrs()
-		for _, a := range addrs {
-			if in, ok := a.(*net.IPNet); ok && in.IP.IsLinkLocalUnicast() && in.IP.To4() == nil && ifi.Flags&net.FlagUp != 0 {
-				local = &net.UDPAddr{IP: in.IP, Zone: ifi.Name}
-			}
-		}
-	}
-	if local == nil {
-		t.Skip("no interface has a link-local IPv6 address")
-	}
-	c := open(conn.ListenUDP("udp6", local))(t)
-	self := c.LocalAddr().(*net.UDPAddr)
-	if self.Zone != local.Zone {
-		t.Fatalf("local address %v", self)
-	}
-	b, to := make([]byte, 10), self.AddrPort()
-	c.SetDeadline(time.Now().Add(time.Minute))
-	if n := testing.AllocsPerRun(100, func() {
-		if _, err := c.WriteToUDPAddrPort(b, to); err != nil {
-			t.Fatal(err)
-		}
-		if _, from, err := c.ReadFromUDPAddrPort(b); err != nil || from != to {
-			t.Fatalf("from %v, want %v, %v", from, to, err)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
 // The same sender's address is not made again.
 func TestBatchesAllocateNothing(t *testing.T) {
 	in := open(conn.ListenUDP("udp4", loopback("udp4")))(t)

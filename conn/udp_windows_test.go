@@ -1,6 +1,7 @@
 package conn_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"os"
@@ -87,4 +88,37 @@ func TestUDPMessageReadThatEndsWhileItWaits(t *testing.T) {
 	if n, _, _, _, err := in.ReadMsgUDP(make([]byte, 10), nil); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("ReadMsgUDP = %d, %v", n, err)
 	}
+}
+
+// The destination and interface of a datagram come as a control message; where
+// that does not fit the call fails.
+func TestUDPControlMessages(t *testing.T) {
+	const ipPktinfo = 19
+	same(t, func(t *testing.T, s stack, tr *transcript) {
+		in := open(s.listenUDP("udp4", &net.UDPAddr{}))(t)
+		to := loopback("udp4")
+		to.Port = in.LocalAddr().(*net.UDPAddr).Port
+		out := open(s.listenUDP("udp4", loopback("udp4")))(t)
+		tr.rename(out.LocalAddr().String(), "OUT", in.LocalAddr().String(), "IN")
+		control(t, in, func(fd int) {
+			if err := windows.SetsockoptInt(windows.Handle(fd), windows.IPPROTO_IP, ipPktinfo, 1); err != nil {
+				t.Fatal(err)
+			}
+		})
+		in.SetDeadline(time.Now().Add(time.Minute))
+		buf, room := make([]byte, 10), make([]byte, 200)
+		for _, size := range []int{len(room), 8, 0} {
+			out.WriteTo([]byte("data"), to)
+			n, oobn, flags, from, err := in.ReadMsgUDP(buf, room[:size])
+			tr.add("%d: %q %d %#x %v %v", size, buf[:n], oobn, flags, from, err)
+			if size != len(room) {
+				continue
+			}
+			// A header of three words, the address, and the interface's number.
+			header := int(binary.NativeEndian.Uint64(room))
+			if oobn < header || header != 24 || room[12] != ipPktinfo || !net.IP(room[16:20]).Equal(to.IP) {
+				t.Errorf("%s: control messages %v", s.name, room[:oobn])
+			}
+		}
+	})
 }

@@ -35,8 +35,8 @@ func SendTo(fd int, p []byte, addr *RawAddr) syscall.Errno {
 func RecvMsg(fd int, p, oob []byte, flags int, addr *RawAddr) (n, oobn, rflags int, errno syscall.Errno) {
 	buf := wsaBuf(p)
 	n, oobn, rflags, errno = recvMsg(fd, &buf, 1, oob, flags, addr)
-	if errno == windows.WSAEMSGSIZE {
-		n = len(p)
+	if errno == windows.WSAEMSGSIZE && n == 0 && rflags&windows.MSG_CTRUNC == 0 {
+		n = len(p) // not counted, as by recv; of control messages nobody knows
 	}
 	return n, oobn, rflags, errno
 }
@@ -52,7 +52,7 @@ func recvMsg(fd int, bufs *windows.WSABuf, count int, oob []byte, flags int, add
 	}
 	var got uint32
 	if err := windows.WSARecvMsg(windows.Handle(fd), &msg, &got, nil, nil); err != nil {
-		return RecvMsgFailed, int(msg.Control.Len), int(msg.Flags), wouldBlock(Errno(err))
+		return int(got), int(msg.Control.Len), int(msg.Flags), wouldBlock(Errno(err))
 	}
 	addr.size = msg.Namelen
 	return int(got), int(msg.Control.Len), int(msg.Flags), 0
