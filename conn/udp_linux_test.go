@@ -12,59 +12,6 @@ import (
 	"github.com/moor-net/moor/conn"
 )
 
-// Options of a multicast socket, and what it receives, are std's.
-func TestMulticastIsStds(t *testing.T) {
-	lo, err := net.InterfaceByName("lo")
-	if err != nil {
-		t.Skip("no interface lo: ", err)
-	}
-	groups := map[string]*net.UDPAddr{
-		"udp4": {IP: net.IPv4(224, 0, 0, 254)},
-		"udp":  {IP: net.IPv4(224, 0, 0, 254)},
-		"udp6": {IP: net.ParseIP("ff01::114")},
-	}
-	same(t, func(t *testing.T, s stack, tr *transcript) {
-		for _, network := range sortedKeys(groups) {
-			for _, ifi := range []*net.Interface{lo, nil} {
-				c, err := s.multicast(network, ifi, groups[network])
-				tr.add("%s on %v: %v", network, ifi, err)
-				if err != nil {
-					continue
-				}
-				defer c.Close()
-				local := c.LocalAddr().(*net.UDPAddr)
-				tr.add("%v %d", local.IP, len(local.IP))
-				control(t, c, func(fd int) {
-					reuse, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR)
-					broadcast, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST)
-					loop, _ := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP)
-					on, err := unix.GetsockoptInet4Addr(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF)
-					tr.add("%d %d %d %v %v", reuse, broadcast, loop, on, err)
-					loop, err = unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP)
-					on6, err6 := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF)
-					tr.add("%d %v %d %v", loop, err, on6, err6)
-				})
-				if network == "udp6" || ifi == nil {
-					continue
-				}
-				out := open(net.ListenUDP("udp4", loopback("udp4")))(t)
-				if err := ipv4.NewPacketConn(out).SetMulticastInterface(lo); err != nil {
-					t.Fatal(err)
-				}
-				n, err := out.WriteTo([]byte("to the group"), &net.UDPAddr{IP: groups[network].IP, Port: local.Port})
-				tr.add("sent %d %v", n, err)
-				if err != nil {
-					continue
-				}
-				buf := make([]byte, 100)
-				c.SetReadDeadline(time.Now().Add(time.Minute))
-				n, from, err := c.ReadFrom(buf)
-				tr.add("received %q from %v %v", buf[:n], fmt.Sprint(from) == out.LocalAddr().String(), err)
-			}
-		}
-	})
-}
-
 // Control messages travel in both directions.
 func TestUDPControlMessages(t *testing.T) {
 	same(t, func(t *testing.T, s stack, tr *transcript) {
@@ -128,4 +75,15 @@ func TestBatchesAllocateNothing(t *testing.T) {
 	if read[0].Addr == first || read[0].Addr.String() != other.LocalAddr().String() {
 		t.Errorf("another sender has the address %v, want %v", read[0].Addr, other.LocalAddr())
 	}
+}
+
+// multicastOptions returns those that package net sets on a multicast socket.
+func multicastOptions(fd int) string {
+	reuse, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR)
+	broadcast, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST)
+	loop, _ := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP)
+	on, err := unix.GetsockoptInet4Addr(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF)
+	loop6, errLoop := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP)
+	on6, err6 := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF)
+	return fmt.Sprint(reuse, broadcast, loop, on, err, loop6, errLoop, on6, err6)
 }

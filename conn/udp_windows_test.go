@@ -3,6 +3,7 @@ package conn_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"testing"
@@ -121,4 +122,16 @@ func TestUDPControlMessages(t *testing.T) {
 			}
 		}
 	})
+}
+
+// multicastOptions returns those that package net sets on a multicast socket.
+func multicastOptions(fd int) string {
+	get := func(level, opt int) string {
+		v, err := windows.GetsockoptInt(windows.Handle(fd), level, opt)
+		return fmt.Sprint(v, err)
+	}
+	const ipv6MulticastIf, ipv6MulticastLoop, soBroadcast = 9, 11, 0x20
+	return fmt.Sprint(get(windows.SOL_SOCKET, windows.SO_REUSEADDR), get(windows.SOL_SOCKET, soBroadcast),
+		get(windows.IPPROTO_IP, windows.IP_MULTICAST_LOOP), get(windows.IPPROTO_IP, windows.IP_MULTICAST_IF),
+		get(windows.IPPROTO_IPV6, ipv6MulticastLoop), get(windows.IPPROTO_IPV6, ipv6MulticastIf))
 }

@@ -243,10 +243,7 @@ func everything6(t *testing.T, p *ipv6.PacketConn, out *ipv6.PacketConn, to net.
 // Whatever those PacketConns can do gives the same answers over both stacks,
 // open and closed.
 func TestPacketConnsOfXNetAnswerAsOverStd(t *testing.T) {
-	lo, err := net.InterfaceByName("lo")
-	if err != nil {
-		t.Skip("the host has no interface lo: ", err)
-	}
+	lo := loopbackInterface(t)
 	for _, closed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("ipv4, closed %v", closed), func(t *testing.T) {
 			same(t, func(t *testing.T, s stack, tr *transcript) {
@@ -287,10 +284,7 @@ func hasIPv6() bool {
 // Datagrams to a group come to whoever has joined it, and no more to one that
 // has left.
 func TestGroupsJoinedThroughXNet(t *testing.T) {
-	lo, err := net.InterfaceByName("lo")
-	if err != nil {
-		t.Skip("the host has no interface lo: ", err)
-	}
+	lo := loopbackInterface(t)
 	in := open(conn.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4zero}))(t)
 	out := open(conn.ListenUDP("udp4", loopback("udp4")))(t)
 	p, q := ipv4.NewPacketConn(in), ipv4.NewPacketConn(out)
