@@ -75,7 +75,7 @@ modules:
 test-windows:
 	$(WINE) test -run 'Thousands|CancelMeets|CloseInEveryOrder' ./netpoll
 	$(WINE) test -short $(WINDOWS)
-	$(WINE) test -short -run 'Memory|Allocate' ./conn
+	$(WINE) test -short -run 'Memory|Allocate' ./conn ./listener
 	$(WINE) test -race -short ./netpoll ./binding ./registration ./runtime ./conn ./listener
 	cd integration_test && $(WINE) test -short .
 	$(GO) run ./internal/stdnet/cmd/stdnet -wine -complete -floor 95

@@ -16,7 +16,8 @@ import (
 )
 
 // Tests of memory have the other ends in a second process: the test binary,
-// told by the environment what to be.
+// told by the environment what to be. They are for Linux alone because Wine takes
+// minutes for their thousands of connections.
 func TestMain(m *testing.M) {
 	if args := os.Getenv("MOOR_TEST_CLIENTS"); args != "" {
 		if err := runClients(strings.Fields(args)); err != nil {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/moor-net/moor/conn"
+	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/listener"
 	moorrt "github.com/moor-net/moor/runtime"
 )
@@ -138,5 +142,61 @@ func TestConnectionClosedByShutdownHasAddresses(t *testing.T) {
 	_, err = c.Read(make([]byte, 1))
 	if op, ok := err.(*net.OpError); !ok || op.Source == nil || op.Addr == nil || op.Err != net.ErrClosed {
 		t.Errorf("Read returned %v", err)
+	}
+}
+
+// Connections accepted in event and burst mode from a listener that others had
+// made lacked the options that it did not have.
+func TestInheritedListenersConnectionsHaveOptions(t *testing.T) {
+	type options struct{ noDelay, keepAlive int }
+	found := make(chan options, 1)
+	look := func(fd uintptr) {
+		var o options
+		o.noDelay, o.keepAlive = inheritable(fd)
+		found <- o
+	}
+	for mode, serve := range map[string]func(net.Listener) error{
+		"event": func(ln net.Listener) error {
+			return listener.ServeEvents(ln, listener.Events{OnOpen: func(c *listener.EventConn) error {
+				return c.FD().RawControl(look)
+			}})
+		},
+		"burst": func(ln net.Listener) error {
+			return listener.ServeBursts(ln, func(net.Conn) error { return net.ErrClosed }, func(s *listener.BurstServer) {
+				s.OnOpen = func(c net.Conn) error {
+					return c.(*conn.TCPConn).FD().RawControl(look)
+				}
+			})
+		},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			// A listening socket as the system makes them has neither option.
+			raw, err := sys.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := os.NewFile(uintptr(raw), "inherited")
+			defer f.Close()
+			if err := sys.Bind(raw, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := sys.Listen(raw, 5); err != nil {
+				t.Fatal(err)
+			}
+			ln, err := listener.FileListener(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			go serve(ln)
+			c, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if got := await(t, found, "connection"); got.noDelay == 0 || got.keepAlive == 0 {
+				t.Errorf("no-delay is %d and keep-alive %d", got.noDelay, got.keepAlive)
+			}
+		})
 	}
 }
