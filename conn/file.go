@@ -61,6 +61,11 @@ func fromFile(f *os.File) (*netfd.FD, error) {
 // turns it off, for child processes that can't do without. The connection's
 // deadlines and Close, unlike package net's, work all the same; copies then go
 // through the program's memory, since sendfile(2) and splice(2) would block.
+//
+// On Windows the File closes its socket with CloseHandle: of files that call
+// closesocket only package net can make one. The system and the peer see no
+// difference; the little that Winsock knows of the socket in this process stays
+// until another socket has its number.
 func (c *conn) File() (*os.File, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL
@@ -75,7 +80,7 @@ func (c *conn) File() (*os.File, error) {
 // is as after Close: blocked and later calls return errors that match
 // net.ErrClosed, as does a second Detach, and the peer notices nothing. On
 // Windows a socket that has sent a file keeps its completion port, which is not
-// the caller's, and can't have another.
+// the caller's, and can't have another; the File closes as one of File's does.
 func (c *conn) Detach() (*os.File, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL
