@@ -53,6 +53,19 @@ func RefuseRequests(p *Poll) (works func()) {
 	}
 }
 
+// RefuseWakes makes the system refuse all wake-ups of a Poll, until works is called:
+// they go to a port that is none. Neither may happen while somebody wakes.
+func RefuseWakes(p *Poll) (works func()) {
+	s := p.sel
+	set := func(to port) {
+		s.mu.Lock() // those that are owed
+		defer s.mu.Unlock()
+		s.wakes = to
+	}
+	set(port{0x7ffffff0})
+	return func() { set(s.port) }
+}
+
 // verify reports a block that was written to after it was given back, and makes
 // the others available again.
 func (p *blockPool) verify() error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -283,4 +284,70 @@ func TestStartCallsNobodyBack(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the operation has not ended")
 	}
+}
+
+// A wake-up that the system refused, as it does for lack of memory, was lost to
+// everybody who had found that one was on its way already; and a Poll that was to
+// be closed went on sleeping.
+func TestRefusedWakesAreOwed(t *testing.T) {
+	for name, test := range map[string]struct {
+		wake func(p *netpoll.Poll, s *registration.SetReadiness) error
+		n    int
+		err  error
+	}{
+		"Wake":  {func(p *netpoll.Poll, _ *registration.SetReadiness) error { return errors.Join(p.Wake(), p.Wake()) }, 0, nil},
+		"Set":   {func(_ *netpoll.Poll, s *registration.SetReadiness) error { return s.Set(R) }, 1, nil},
+		"Close": {func(p *netpoll.Poll, _ *registration.SetReadiness) error { return p.Close() }, 0, os.ErrClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPoll(t)
+			r, s := registration.New()
+			if err := p.Register(r, 1, R, netpoll.Edge); err != nil {
+				t.Fatal(err)
+			}
+			type result struct {
+				n   int
+				err error
+			}
+			polled := make(chan result, 1)
+			go func() {
+				n, err := p.Poll(netpoll.NewEvents(1), -1)
+				polled <- result{n, err}
+			}()
+			awaitDequeue(t)
+			works := netpoll.RefuseWakes(p)
+			if err := test.wake(p, s); err != nil {
+				t.Error(err)
+			}
+			select {
+			case got := <-polled:
+				t.Fatalf("Poll returned %d, %v although nothing could wake it", got.n, got.err)
+			default:
+			}
+			works()
+			select {
+			case got := <-polled:
+				if got.n != test.n || !errors.Is(got.err, test.err) {
+					t.Errorf("Poll returned %d, %v; want %d, %v", got.n, got.err, test.n, test.err)
+				}
+			case <-time.After(time.Minute):
+				t.Fatal("Poll goes on sleeping")
+			}
+		})
+	}
+}
+
+// awaitDequeue waits until a goroutine waits at a port.
+func awaitDequeue(t *testing.T) {
+	t.Helper()
+	all := make([]byte, 1<<20)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); runtime.Gosched() {
+		for g := range strings.SplitSeq(string(all[:runtime.Stack(all, true)]), "\n\n") {
+			state, _, _ := strings.Cut(g, "\n")
+			if strings.Contains(g, "netpoll.port.dequeue(") && strings.Contains(state, "[syscall") {
+				return
+			}
+		}
+	}
+	t.Fatal("nobody waits at a port")
 }

@@ -25,8 +25,9 @@ import (
 // intervals as long as the source turns out to be ready.
 type selector struct {
 	port    port
+	wakes   port // the same, for the wake-ups; tests make it refuse them
 	foreign foreign
-	posted  atomic.Bool // a wake-up is at the port
+	posted  atomic.Bool // a wake-up is at the port, or owed
 
 	mu        sync.Mutex
 	byFD      map[uintptr]*sock // the registered ones
@@ -36,6 +37,7 @@ type selector struct {
 	roomy     []*afd            // those that take more sockets
 	requests  int               // pending or cancelling
 	gone      int               // socks that are gone
+	ended     bool              // the port is about to be closed
 	levels    []*sock           // told, to be asked for again before the next wait
 	repeats   wheel.Wheel[*sock]
 	out       []polledEvent // found, not yet returned by wait
@@ -60,6 +62,8 @@ const (
 	firstRepeat     = 2 * edgeRepeats
 	mostReadRepeat  = 40 * time.Millisecond  // unread data is rare, and then someone may wait for it
 	mostWriteRepeat = 320 * time.Millisecond // being writable is the rule
+
+	owedRepeats = 10 * time.Millisecond // wake-ups that the system had no memory for
 )
 
 func newSelector() (*selector, error) {
@@ -67,7 +71,7 @@ func newSelector() (*selector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &selector{port: p, byFD: make(map[uintptr]*sock)}, nil
+	return &selector{port: p, wakes: p, byFD: make(map[uintptr]*sock)}, nil
 }
 
 func (s *selector) add(fd uintptr, key uint64, interest Ready, opts PollOpt) error {
@@ -170,16 +174,28 @@ func (s *selector) rearm(fd uintptr, key uint64, ready Ready) error {
 func (s *selector) renew(iter.Seq[watch]) {}
 
 // wake posts a packet, unless one is there that no wait has taken: whoever takes
-// it clears posted first and looks at what has changed afterwards.
+// it clears posted first and looks at what has changed afterwards. It does not
+// fail, because others may rely on that packet already.
 func (s *selector) wake() error {
-	if s.posted.Swap(true) {
-		return nil
+	if !s.posted.Swap(true) {
+		s.post()
 	}
-	err := s.port.post(wakeKey)
-	if err != nil {
-		s.posted.Store(false)
+	return nil
+}
+
+// post queues a wake-up, for which posted stands already. When the system has no
+// memory for it, it is owed, and comes as soon as there is some.
+func (s *selector) post() {
+	if s.wakes.post(wakeKey) == nil {
+		return
 	}
-	return err
+	time.AfterFunc(owedRepeats, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.ended {
+			s.post()
+		}
+	})
 }
 
 func (s *selector) wait(max int, until int64) (int, error) {
@@ -322,7 +338,7 @@ func (s *selector) sweep() {
 	}
 	if wake || len(s.out) > 0 || s.strangers != nil {
 		s.posted.Store(true)
-		s.port.post(wakeKey)
+		s.post()
 	}
 }
 
@@ -356,6 +372,9 @@ func (s *selector) close() error {
 	for _, a := range s.afds {
 		a.close()
 	}
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
 	s.port.close()
 	return nil
 }
