@@ -112,7 +112,8 @@ func listenUDP(network string, laddr *net.UDPAddr, wildcard bool, open func(*moo
 }
 
 // ReadFrom implements net.PacketConn: it reads one datagram into b, what does
-// not fit is lost. The address is a *net.UDPAddr, the only allocation.
+// not fit is lost. (On Windows that is an error, WSAEMSGSIZE, with the bytes that
+// fit.) The address is a *net.UDPAddr, the only allocation.
 func (c *UDPConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := c.ReadFromUDP(b)
 	if err != nil {
