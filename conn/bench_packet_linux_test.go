@@ -1,5 +1,7 @@
 package conn_test
 
+// Benchmarks are for Linux alone: under Wine nothing is measured.
+
 import (
 	"io"
 	"net"

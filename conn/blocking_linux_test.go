@@ -1,5 +1,8 @@
 package conn_test
 
+// With fcntl(2), sendfile(2) and splice(2), so for Linux alone; Windows has no
+// flag against blocking: see sys.ReadShared.
+
 import (
 	"errors"
 	"io"

@@ -1,5 +1,7 @@
 package conn_test
 
+// What splice(2) and sendfile(2) do; see copy_test.go for what is so everywhere.
+
 import (
 	"bytes"
 	"errors"

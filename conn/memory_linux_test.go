@@ -1,5 +1,7 @@
 package conn_test
 
+// The figures of Linux; those of Windows are in memory_windows_test.go.
+
 import (
 	"fmt"
 	"io"

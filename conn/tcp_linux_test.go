@@ -1,5 +1,8 @@
 package conn_test
 
+// What Linux has of its own: urgent data that ends a read, names of calls in
+// errors, flags of descriptors.
+
 import (
 	"errors"
 	"fmt"

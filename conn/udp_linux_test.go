@@ -1,5 +1,8 @@
 package conn_test
 
+// Control messages in both directions, and batches that are one call, are only
+// here.
+
 import (
 	"fmt"
 	"net"

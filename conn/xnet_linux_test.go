@@ -1,5 +1,7 @@
 package conn_test
 
+// On Windows golang.org/x/net has neither control messages nor batches.
+
 import (
 	"errors"
 	"fmt"

@@ -1,5 +1,8 @@
 package listener_test
 
+// Windows refuses a connect for which the queue has no place, instead of letting
+// it wait, and gives every port to everybody.
+
 import (
 	"context"
 	"errors"

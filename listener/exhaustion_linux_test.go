@@ -1,5 +1,7 @@
 package listener_test
 
+// Windows has no limit of descriptors that a process could set for itself.
+
 import (
 	"bufio"
 	"context"

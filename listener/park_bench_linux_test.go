@@ -1,5 +1,7 @@
 package listener_test
 
+// Benchmarks are for Linux alone: under Wine nothing is measured.
+
 import (
 	"fmt"
 	"net"

@@ -1,5 +1,7 @@
 package listener_test
 
+// Sockets that share a port among them are Linux's (SO_REUSEPORT).
+
 import (
 	"context"
 	"errors"

@@ -1,5 +1,8 @@
 package listener_test
 
+// What takes a second process and what /proc tells about it. Serving itself is
+// tested everywhere: see serve_test.go.
+
 import (
 	"bufio"
 	"fmt"
