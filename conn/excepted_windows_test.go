@@ -17,7 +17,7 @@ var exceptions = []exception{
 	// Package net asks the system for nothing of a connection: it waits until
 	// there is something, takes a datagram off and says that it was too long.
 	// Ours has read nothing at once, as on other systems.
-	{test: "expired$|too_short$", theirs: `^Read\(0 bytes, \) = int 0, "read .*: (i/o timeout|wsarecv: )`, ours: `^Read\(0 bytes, \) = int 0, nil, ""`},
+	{test: "expired$|too_short$|reset$", theirs: `^Read\(0 bytes, \) = int 0, "read .*: (i/o timeout|wsarecv: )`, ours: `^Read\(0 bytes, \) = int 0, nil, ""`},
 	// With nothing to read into package net does not look at the socket, also
 	// when that was closed. Ours takes a datagram off, as on other systems.
 	{test: "_closed$", theirs: readNothing, ours: `use of closed network connection`},
