@@ -3,7 +3,7 @@ package netpoll
 import "time"
 
 // SoonLimit is how long PollSoon and Lead wait at most.
-const SoonLimit = 200 * time.Microsecond
+const SoonLimit = 400 * time.Microsecond
 
 // soon is the moment that asks a selector to wait as PollSoon does.
 const soon = -1

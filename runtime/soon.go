@@ -14,7 +14,10 @@ import (
 // A loop with few connections waits after each request, and the next one comes
 // some microseconds later. To be parked and woken by Go's scheduler then takes
 // more than the request. After some short waits in a row the next ones are
-// therefore made in the kernel itself: see netpoll.Poll.PollSoon.
+// therefore made in the kernel itself: see netpoll.Poll.PollSoon. With more
+// connections that would be a loss: while the loop is parked several events come,
+// which it then deals with together. So a wait that brings more than one counts as
+// one that was long.
 //
 //   - The loop waits there, if what it waits for is run by it, as coroutines and
 //     callbacks are; goroutines that it wakes would make the scheduler start
@@ -84,7 +87,7 @@ func (l *Loop) wait(woke bool) (n int, err error) {
 	if l.soon {
 		parker.Yield() // to those who can run
 		n, err = l.poll.PollSoon(l.batch)
-		if n > 0 && (!woke || l.single) {
+		if n == 1 && (!woke || l.single) {
 			l.bet.won()
 		} else if l.bet.lost() {
 			l.soon = false
@@ -94,6 +97,9 @@ func (l *Loop) wait(woke bool) (n int, err error) {
 	before := mono.Now()
 	n, err = l.poll.Poll(l.batch, -1)
 	took := time.Duration(mono.Now() - before)
+	if n > 1 {
+		took = never
+	}
 	if l.bet.ripe(took) {
 		l.single = goruntime.GOMAXPROCS(0) == 1
 		l.soon = l.single || !woke
