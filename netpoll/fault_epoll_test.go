@@ -200,14 +200,18 @@ func TestStartingAnewFails(t *testing.T) {
 	}
 }
 
-// find returns the descriptor in list whose name contains what.
+// find returns the lowest descriptor in list whose name contains what: of epoll
+// sets that is the inner one, which is made first.
 func find(t *testing.T, list map[int]string, what string) int {
 	t.Helper()
+	lowest := -1
 	for fd, name := range list {
-		if strings.Contains(name, what) {
-			return fd
+		if strings.Contains(name, what) && (lowest < 0 || fd < lowest) {
+			lowest = fd
 		}
 	}
-	t.Fatalf("no %s among %v", what, list)
-	return -1
+	if lowest < 0 {
+		t.Fatalf("no %s among %v", what, list)
+	}
+	return lowest
 }

@@ -258,6 +258,26 @@ func (p *Poll) round(events *Events, until int64) (stale bool, err error) {
 	return stale, err
 }
 
+// pick stores an event of the selector. It reports false when that is of a
+// registration that has ended; one that means nothing to it is dropped.
+func (p *Poll) pick(events *Events, key uint64, ready Ready) bool {
+	h := slots.Handle(key)
+	a := p.table.Get(h)
+	if a == nil {
+		return false
+	}
+	token, m := Token(a.token.Load()), meta(a.meta.Load())
+	if !p.table.Current(h) {
+		return true
+	}
+	ready &= m.interest().reported()
+	if ready == 0 || m.opts()&OneShot != 0 && !a.spend(m) {
+		return true
+	}
+	events.add(token, ready)
+	return true
+}
+
 // share returns how many of capacity slots the user-space sources may take
 // before the system was asked: half, and of an odd number the greater half
 // every other time.
@@ -272,22 +292,9 @@ func (p *Poll) share(capacity int) int {
 func (p *Poll) collect(events *Events, n int) bool {
 	stale := 0
 	for i := range n {
-		key, ready := p.sel.event(i)
-		h := slots.Handle(key)
-		a := p.table.Get(h)
-		if a == nil {
+		if key, ready := p.sel.event(i); !p.pick(events, key, ready) {
 			stale++
-			continue
 		}
-		token, m := Token(a.token.Load()), meta(a.meta.Load())
-		if !p.table.Current(h) {
-			continue
-		}
-		ready &= m.interest().reported()
-		if ready == 0 || m.opts()&OneShot != 0 && !a.spend(m) {
-			continue
-		}
-		events.add(token, ready)
 	}
 	if stale == 0 || stale < n {
 		p.stale = 0

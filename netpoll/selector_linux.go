@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,7 +21,9 @@ import (
 type selector struct {
 	set     atomic.Pointer[epollSet] // replaced by renew
 	timerfd int
-	ask     func(uintptr) bool // poll, made once so that wait allocates nothing
+	ask     func(uintptr) bool // look, made once so that wait allocates nothing
+	making  sync.Mutex         // of near
+	near    atomic.Pointer[near]
 
 	// Used by the waiting goroutine alone.
 	buf     []unix.EpollEvent
@@ -33,18 +36,26 @@ type selector struct {
 
 // An epollSet is an epoll descriptor.
 //
-// It is itself pollable. It is wrapped in an os.File and so registered with
-// Go's own poller: a goroutine that waits here is parked like one that waits
-// for a socket, no thread of ours blocks in the kernel, and being woken costs
-// no hand-over between threads.
+// It is itself pollable. It is in a second, outer one, which is wrapped in an
+// os.File and so registered with Go's own poller: a goroutine that waits here is
+// parked like one that waits for a socket, no thread of ours blocks in the kernel,
+// and being woken costs no hand-over between threads. The outer set has nothing
+// else to do than to be made blind while somebody does wait in the kernel: see
+// near.
 //
 // Waking uses the same file: a read deadline in the past ends the wait without
 // a system call. Moments are waited for with a timerfd in the epoll set, since
 // Go's poller rounds to milliseconds.
 type epollSet struct {
-	fd   int
-	file *os.File // owns fd
-	raw  syscall.RawConn
+	fd    int
+	outer int
+	file  *os.File // owns outer
+	raw   syscall.RawConn
+}
+
+// close closes both descriptors.
+func (set *epollSet) close() error {
+	return errors.Join(set.file.Close(), os.NewSyscallError("close", unix.Close(set.fd)))
 }
 
 // The kernel sees what makes a source ready again.
@@ -69,7 +80,7 @@ func newSelector() (*selector, error) {
 	}
 	s := &selector{timerfd: timerfd, armed: never}
 	s.set.Store(set)
-	s.ask = s.poll
+	s.ask = s.look
 	return s, nil
 }
 
@@ -79,15 +90,32 @@ func newEpollSet(timerfd int) (*epollSet, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	// NewFile registers with Go's poller only what is non-blocking.
-	if err := unix.SetNonblock(fd, true); err != nil {
+	set := &epollSet{fd: fd}
+	if err := set.wrap(); err != nil {
 		unix.Close(fd)
-		return nil, os.NewSyscallError("fcntl", err)
+		return nil, err
 	}
-	set := &epollSet{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
 	// Edge-triggered: each expiry is one event, and the timer need never be
 	// read.
-	err = set.control(unix.EPOLL_CTL_ADD, uintptr(timerfd), timerKey, unix.EPOLLIN|unix.EPOLLET)
+	if err := set.control(unix.EPOLL_CTL_ADD, uintptr(timerfd), timerKey, unix.EPOLLIN|unix.EPOLLET); err != nil {
+		set.close()
+		return nil, err
+	}
+	return set, nil
+}
+
+// wrap makes the outer set.
+func (set *epollSet) wrap() (err error) {
+	if set.outer, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	// NewFile registers with Go's poller only what is non-blocking.
+	if err := unix.SetNonblock(set.outer, true); err != nil {
+		unix.Close(set.outer)
+		return os.NewSyscallError("fcntl", err)
+	}
+	set.file = os.NewFile(uintptr(set.outer), "epoll")
+	err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(set.outer, unix.EPOLL_CTL_ADD, set.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}))
 	if err == nil {
 		set.raw, err = set.file.SyscallConn()
 	}
@@ -98,9 +126,8 @@ func newEpollSet(timerfd int) (*epollSet, error) {
 	}
 	if err != nil {
 		set.file.Close()
-		return nil, err
 	}
-	return set, nil
+	return err
 }
 
 // mask translates an interest and options for epoll_ctl(2).
@@ -172,6 +199,15 @@ func (s *selector) renew(all iter.Seq[watch]) {
 	if err != nil {
 		return
 	}
+	n := s.near.Load()
+	if n != nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.join(set) != nil || n.mode.Load() != quiet && set.mask(true) != nil {
+			set.close()
+			return
+		}
+	}
 	old := s.set.Load()
 	for w := range all {
 		m := mask(w.interest, w.opts)
@@ -181,38 +217,53 @@ func (s *selector) renew(all iter.Seq[watch]) {
 		}
 		switch err := set.control(unix.EPOLL_CTL_ADD, w.fd, w.key, m); {
 		case errors.Is(err, unix.ENOMEM), errors.Is(err, unix.ENOSPC):
-			set.file.Close()
+			set.close()
 			return
 		}
 	}
 	// A wake of the old set is not lost: poll.go looks at everything again
 	// before it waits.
 	s.set.Store(set)
-	old.file.Close()
+	old.close()
 }
 
+// look reports whether to stop waiting.
+func (s *selector) look(uintptr) bool { return s.poll() || s.rest() && s.poll() }
+
 // poll asks the kernel without blocking; it reports whether to stop waiting.
-func (s *selector) poll(uintptr) bool {
+func (s *selector) poll() bool {
 	for {
 		s.n, s.err = sys.EpollWait(s.set.Load().fd, s.buf[:s.max])
-		if s.armed != never && s.dropTimer() && s.n == 0 && s.max == 1 {
+		if s.strip() && s.n == 0 && s.max == 1 {
 			continue // it took the room of an event
 		}
 		return s.n != 0 || s.err != nil || s.expired
 	}
 }
 
-// dropTimer takes the timer out of the events. It reports whether it was there.
-func (s *selector) dropTimer() bool {
-	for i := range s.n {
-		if eventKey(&s.buf[i]) == timerKey {
-			s.n--
-			s.buf[i] = s.buf[s.n]
+// strip takes what is the selector's own out of the events. It reports whether
+// there was any.
+func (s *selector) strip() bool {
+	if s.armed == never && s.near.Load() == nil {
+		return false
+	}
+	before := s.n
+	for i := 0; i < s.n; {
+		key := eventKey(&s.buf[i])
+		if key < ownKeys {
+			i++
+			continue
+		}
+		s.n--
+		s.buf[i] = s.buf[s.n]
+		switch key {
+		case timerKey:
 			s.armed, s.expired = never, true
-			return true
+		case tickerKey:
+			expired(s.near.Load().ticker)
 		}
 	}
-	return false
+	return s.n < before
 }
 
 func eventKey(ev *unix.EpollEvent) uint64 {
@@ -226,7 +277,10 @@ func (s *selector) wait(max int, until int64) (int, error) {
 	s.max, s.n, s.err, s.expired = max, 0, nil, false
 	switch {
 	case until == 0:
-		s.poll(0)
+		s.poll()
+		return s.n, s.err
+	case until == soon:
+		s.soon()
 		return s.n, s.err
 	case until != never:
 		if err := s.arm(until); err != nil {
@@ -237,7 +291,7 @@ func (s *selector) wait(max int, until int64) (int, error) {
 	err := set.raw.Read(s.ask)
 	if errors.Is(err, os.ErrDeadlineExceeded) { // wake was called
 		if err = set.file.SetReadDeadline(time.Time{}); err == nil {
-			s.poll(0)
+			s.poll()
 		}
 	}
 	if err != nil {
@@ -268,6 +322,12 @@ func (s *selector) event(i int) (key uint64, ready Ready) {
 }
 
 func (s *selector) wake() error {
+	if n := s.near.Load(); n != nil {
+		if n.called.Store(true); n.waiting.Load() {
+			_, err := unix.Write(n.kick, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+			return os.NewSyscallError("write", err)
+		}
+	}
 	for {
 		set := s.set.Load()
 		err := set.file.SetReadDeadline(longAgo)
@@ -281,5 +341,8 @@ var longAgo = time.Unix(1, 0)
 
 func (s *selector) close() error {
 	unix.Close(s.timerfd)
-	return s.set.Load().file.Close()
+	if n := s.near.Load(); n != nil {
+		n.close()
+	}
+	return s.set.Load().close()
 }

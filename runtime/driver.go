@@ -34,6 +34,10 @@ type driver struct {
 	ready    readyList // coroutines to be resumed
 	believed int64     // until when the processor counts as contended
 	yields   uint32    // how often it has given way after a turn
+	woke     bool      // the last turn has woken goroutines
+	soon     bool      // bet is on
+	single   bool      // on a single processor
+	bet      bet
 }
 
 // A readyList is a queue of coroutines.
@@ -79,7 +83,7 @@ func (l *Loop) await(busy bool) (int, error) {
 			}
 		}
 	}
-	return l.poll.Poll(l.batch, -1)
+	return l.wait(l.woke)
 }
 
 // contended reports whether others who compute want the driver's processor. The

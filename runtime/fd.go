@@ -193,18 +193,27 @@ func (fd *FD) end(side fdmutex.Side) {
 
 // deliver tells the FD what the kernel reported. It is called by the loop.
 func (fd *FD) deliver(r netpoll.Ready) {
+	reader, writer := fd.roused(r)
+	if reader != nil {
+		reader.run()
+	}
+	if writer != nil {
+		writer.run()
+	}
+}
+
+// roused wakes the goroutines that wait for what the kernel reported, and returns
+// the jobs that do.
+func (fd *FD) roused(r netpoll.Ready) (reader, writer *job) {
 	bits := uint32(ready)
 	if r&(netpoll.ReadClosed|netpoll.Hup|netpoll.Error|netpoll.Priority) != 0 {
 		bits |= pressing
 	}
 	if r&netpoll.Readable != 0 {
-		if j := fd.r.rouse(bits); j != nil {
-			j.run()
-		}
+		reader = fd.r.rouse(bits)
 	}
 	if r&netpoll.Writable != 0 {
-		if j := fd.w.rouse(ready); j != nil {
-			j.run()
-		}
+		writer = fd.w.rouse(ready)
 	}
+	return reader, writer
 }

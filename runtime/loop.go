@@ -42,6 +42,7 @@ type Loop struct {
 	meter meter
 
 	driver
+	lead  lead
 	batch *netpoll.Events // of the turn
 	woken []woken         // whom those of a group concern
 
@@ -187,6 +188,7 @@ func (l *Loop) run() {
 		l.events.Add(uint64(n))
 		ran := l.ready.first != nil
 		busy = ran && !woke
+		l.woke = woke
 		driving := l.runReady()
 		region.End()
 		if !driving {

@@ -75,10 +75,14 @@ func (l *Loop) gather(i int) (next int, due, jobs bool) {
 // tell tells the FDs of the group, and reports whether that has woken a
 // goroutine.
 func (l *Loop) tell() (woke bool) {
+	l.lead.alone = 0
 	for i := range l.woken {
 		w := &l.woken[i]
 		woke = woke || (w.fd.r.state.Load()|w.fd.w.state.Load())&asleep != 0
 		w.fd.deliver(w.ready)
+	}
+	if woke && l.batch.Len() == 1 {
+		l.lead.alone = l.woken[0].fd.slot
 	}
 	clear(l.woken)
 	l.woken = l.woken[:0]

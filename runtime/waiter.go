@@ -29,6 +29,9 @@ func (fd *FD) wait(s *side) error {
 		if err != nil && s.unset(asleep) {
 			return err
 		} // or somebody has woken us too, whose Unpark ends the sleep
+		if fd.leads(s) {
+			fd.loop.lead.wait(fd)
+		}
 		s.seat.Park()
 		if s.state.Load()&ready != 0 {
 			break

@@ -1,0 +1,182 @@
+package runtime
+
+import (
+	goruntime "runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/moor-net/moor/internal/mono"
+	"github.com/moor-net/moor/internal/parker"
+	"github.com/moor-net/moor/internal/slots"
+	"github.com/moor-net/moor/netpoll"
+)
+
+// A loop with few connections waits after each request, and the next one comes
+// some microseconds later. To be parked and woken by Go's scheduler then takes
+// more than the request. After some short waits in a row the next ones are
+// therefore made in the kernel itself: see netpoll.Poll.PollSoon.
+//
+//   - The loop waits there, if what it waits for is run by it, as coroutines and
+//     callbacks are; goroutines that it wakes would make the scheduler start
+//     another thread for them, unless there is one processor only.
+//   - Otherwise it is the goroutine that reads from the one connection that has
+//     something to do: it leads, and need not be woken at all.
+//
+// It is a bet. When it is lost, since nothing comes soon, a processor has stood
+// still for two periods of netpoll.SoonLimit, and others may have waited for it.
+// How many short waits there must be before the next bet is doubled each time,
+// unless the last one has brought much: of all waits it is never more than a small
+// part that are in vain.
+type bet struct {
+	doublings atomic.Int32 // of the stake: how many short waits are to come first
+	shorts    int32        // how many have, in a row
+	gains     int32        // waits since it was made that were not in vain
+	misses    int32        // waits in a row that were
+}
+
+const (
+	short      = 100 * time.Microsecond // a wait that the next one is expected to be like
+	firstStake = 32
+	mostOften  = 11 // doublings: 65,536
+	muchGain   = 1 << 12
+	mostMisses = 2 // in a row, since the end of a period may come after any part of it
+)
+
+// ripe notes a wait that the bet was not on, and reports whether to make it now.
+func (b *bet) ripe(took time.Duration) bool {
+	if took > short {
+		b.shorts = 0
+		return false
+	}
+	if b.shorts++; b.shorts < firstStake<<b.doublings.Load() {
+		return false
+	}
+	b.shorts = 0
+	return true
+}
+
+// won notes a wait that was not in vain.
+func (b *bet) won() {
+	b.misses = 0
+	b.gains = min(b.gains+1, muchGain)
+}
+
+// lost notes one that was, and reports whether the bet is over.
+func (b *bet) lost() bool {
+	if b.misses++; b.misses < mostMisses {
+		return false
+	}
+	if b.gains == muchGain {
+		b.doublings.Store(0)
+	} else {
+		b.doublings.Store(min(b.doublings.Load()+1, mostOften))
+	}
+	b.gains, b.misses = 0, 0
+	return true
+}
+
+// wait polls for events when there is nothing else to do. woke says whether the
+// last turn has woken goroutines.
+func (l *Loop) wait(woke bool) (n int, err error) {
+	if !netpoll.WaitsSoon {
+		return l.poll.Poll(l.batch, -1)
+	}
+	if l.soon {
+		parker.Yield() // to those who can run
+		n, err = l.poll.PollSoon(l.batch)
+		if n > 0 && (!woke || l.single) {
+			l.bet.won()
+		} else if l.bet.lost() {
+			l.soon = false
+		}
+		return n, err
+	}
+	before := mono.Now()
+	n, err = l.poll.Poll(l.batch, -1)
+	took := time.Duration(mono.Now() - before)
+	if l.bet.ripe(took) {
+		l.single = goruntime.GOMAXPROCS(0) == 1
+		l.soon = l.single || !woke
+	}
+	if woke && !l.soon {
+		l.invite(took)
+	}
+	return n, err
+}
+
+// A lead is for the goroutine that waits in its loop's place.
+type lead struct {
+	slot  atomic.Uint64 // of the FD whose reader may: a slots.Handle, zero for none
+	taken atomic.Bool   // it does at this moment
+
+	events *netpoll.Events // of who has taken it
+	bet    bet             // shorts is the driver's, the rest of who has taken it
+
+	alone slots.Handle // the driver's: of the FD whose reader alone the last turn has woken
+}
+
+// invite lets the reader of a connection that is alone lead.
+func (l *Loop) invite(took time.Duration) {
+	if l.lead.alone == 0 {
+		took = never
+	}
+	if l.lead.bet.ripe(took) {
+		l.lead.slot.Store(uint64(l.lead.alone))
+	}
+}
+
+const never = time.Duration(1<<63 - 1)
+
+// leads reports whether the caller, who is about to sleep until s is ready, may
+// wait in the loop's place instead.
+func (fd *FD) leads(s *side) bool {
+	return netpoll.WaitsSoon && s == &fd.r && fd.loop.lead.slot.Load() == uint64(fd.slot)
+}
+
+// wait waits in the kernel until the reading side of fd has been roused, or the bet
+// is over. Events of others are passed on.
+func (d *lead) wait(fd *FD) {
+	if !d.taken.CompareAndSwap(false, true) {
+		return
+	}
+	defer d.taken.Store(false)
+	if d.events == nil {
+		d.events = netpoll.NewEvents(leadEvents)
+	}
+	l := fd.loop
+	for {
+		parker.Yield() // to those who can run
+		if fd.r.state.Load()&asleep == 0 {
+			return
+		}
+		_, leads := l.poll.Lead(d.events)
+		for i := range d.events.Len() {
+			l.pass(d.events.At(i))
+		}
+		if fd.r.state.Load()&asleep == 0 {
+			d.bet.won()
+			return
+		}
+		if d.bet.lost() || !leads {
+			d.slot.Store(0)
+			l.poll.Follow()
+			return
+		}
+	}
+}
+
+// leadEvents is how many events a leader takes at once.
+const leadEvents = 8
+
+// pass tells an FD of an event as the loop would, which runs the jobs.
+func (l *Loop) pass(ev netpoll.Event) {
+	p := l.table.Get(slots.Handle(ev.Token()))
+	if p == nil {
+		return
+	}
+	if fd := p.Load(); fd != nil {
+		r, w := fd.roused(ev.Readiness())
+		fd.post(r)
+		fd.post(w)
+	}
+}

@@ -1,0 +1,221 @@
+package runtime
+
+import (
+	"errors"
+	"net"
+	"os"
+	goruntime "runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moor-net/moor/netpoll"
+)
+
+// echo answers every byte until reading fails, which it returns.
+func echo(fd *FD) error {
+	buf := make([]byte, 1)
+	for {
+		if _, err := fd.Read(buf); err != nil {
+			return err
+		}
+		if _, err := fd.Write(buf); err != nil {
+			return err
+		}
+	}
+}
+
+// exchanges makes n requests.
+func exchanges(t testing.TB, peer, n int) {
+	t.Helper()
+	for i := range n {
+		exchange(t, peer, byte(i))
+	}
+}
+
+// echoing returns a connection whose bytes a goroutine answers, and what ends the
+// goroutine.
+func echoing(t *testing.T, rt *Runtime) (fd *FD, peer int, ended chan error) {
+	t.Helper()
+	fd, peer = rawPair(t, rt, rt.Loop(0))
+	ended = make(chan error, 1)
+	go func() { ended <- echo(fd) }()
+	return fd, peer, ended
+}
+
+// alone makes requests until fd's reader waits in the loop's place, which it goes
+// on with for a moment afterwards.
+func alone(t *testing.T, fd *FD, peer int) {
+	t.Helper()
+	if !netpoll.WaitsSoon {
+		t.Skip("this system's Poll does not wait in the kernel")
+	}
+	// On one processor it is the loop that does.
+	if n := goruntime.GOMAXPROCS(0); n == 1 {
+		goruntime.GOMAXPROCS(2)
+		t.Cleanup(func() { goruntime.GOMAXPROCS(n) })
+	}
+	eventually(t, "the reader leads", func() bool {
+		fd.loop.lead.bet.doublings.Store(0) // whatever was lost before
+		exchanges(t, peer, 100)
+		return fd.loop.lead.slot.Load() == uint64(fd.slot)
+	})
+}
+
+func TestReaderOfALonelyConnectionLeads(t *testing.T) {
+	rt := startWith(t, Config{Loops: 1})
+	fd, peer, ended := echoing(t, rt)
+	alone(t, fd, peer)
+	// Closing, a deadline and other connections concern it as if it slept.
+	alone(t, fd, peer)
+	other, otherPeer, otherEnded := echoing(t, rt)
+	for range 100 {
+		exchanges(t, peer, 1)
+		exchanges(t, otherPeer, 1)
+	}
+	alone(t, fd, peer)
+	other.Close()
+	if err := within(t, otherEnded, "Close"); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Read: %v", err)
+	}
+	alone(t, fd, peer)
+	fd.SetReadDeadline(time.Now().Add(time.Millisecond))
+	if err := within(t, ended, "the deadline"); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read: %v", err)
+	}
+	fd.SetReadDeadline(time.Time{})
+	go func() { ended <- echo(fd) }()
+	alone(t, fd, peer)
+	fd.Close()
+	if err := within(t, ended, "Close"); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Read: %v", err)
+	}
+}
+
+// A leader that is busy with what it has read keeps nobody waiting.
+func TestOthersAreServedWhileALeaderIsBusy(t *testing.T) {
+	rt := startWith(t, Config{Loops: 1})
+	fd, peer := rawPair(t, rt, rt.Loop(0))
+	const pause = 255 // a request that is no other's
+	gate, busy := make(chan struct{}), make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		buf := make([]byte, 1)
+		for {
+			if _, err := fd.Read(buf); err != nil {
+				return
+			}
+			if buf[0] == pause {
+				busy <- struct{}{}
+				<-gate
+			}
+			fd.Write(buf)
+		}
+	})
+	defer reader.Wait()
+	defer fd.Close()
+	other, otherPeer, _ := echoing(t, rt)
+	defer other.Close()
+	for range 5 {
+		alone(t, fd, peer)
+		writePeer(peer, []byte{pause})
+		<-busy
+		exchanges(t, otherPeer, 3)
+		gate <- struct{}{}
+		receive(t, peer)
+	}
+}
+
+// Leaders of every kind of luck: nothing is lost, whoever is told of it.
+func TestLeadersComeAndGo(t *testing.T) {
+	rounds := 150
+	if testing.Short() {
+		rounds = 40
+	}
+	rt := startWith(t, Config{Loops: 1})
+	const n = 4
+	var peers [n]int
+	for i := range peers {
+		_, peers[i], _ = echoing(t, rt)
+	}
+	for round := range rounds {
+		exchanges(t, peers[round%n], 100+round%50)
+		if round%10 == 0 {
+			for range 20 {
+				for _, peer := range peers {
+					writePeer(peer, []byte{1})
+				}
+				for _, peer := range peers {
+					receive(t, peer)
+				}
+			}
+		}
+	}
+}
+
+// A loop that runs what it waits for by itself waits in the kernel when that comes
+// soon, and gives it up when it does not.
+func TestLoopWaitsInTheKernelWhenEventsComeSoon(t *testing.T) {
+	if !netpoll.WaitsSoon {
+		t.Skip("this system's Poll does not wait in the kernel")
+	}
+	rt := startWith(t, Config{Loops: 1})
+	l := rt.Loop(0)
+	var cs Coroutines
+	fd, peer := rawPair(t, rt, l)
+	cs.Go(l, func() { echo(fd) })
+	on := func() bool {
+		answer := make(chan bool)
+		l.Post(func() { answer <- l.soon })
+		return <-answer
+	}
+	for range 3 {
+		eventually(t, "the loop waits in the kernel", func() bool {
+			l.bet.doublings.Store(0) // whatever was lost before
+			exchanges(t, peer, 100)
+			return on()
+		})
+		eventually(t, "it gives that up", func() bool { return !on() })
+	}
+	fd.Close()
+}
+
+// What is in vain is tried ever more seldom, until it has been worth while.
+func TestBetsThatAreLostBecomeRare(t *testing.T) {
+	var b bet
+	waits := func() (n int) {
+		for n = 1; !b.ripe(0); n++ {
+		}
+		return n
+	}
+	lose := func() {
+		for !b.lost() {
+		}
+	}
+	for stake := firstStake; stake <= firstStake<<mostOften; stake *= 2 {
+		if n := waits(); n != stake {
+			t.Fatalf("a bet after %d short waits, want %d", n, stake)
+		}
+		lose()
+	}
+	if n := waits(); n != firstStake<<mostOften {
+		t.Errorf("a bet after %d short waits", n)
+	}
+	for range muchGain {
+		b.won()
+	}
+	lose()
+	if n := waits(); n != firstStake {
+		t.Errorf("a bet after %d short waits, after one that was won", n)
+	}
+	b.ripe(0)
+	b.ripe(short + 1)
+	if n := waits(); n != firstStake {
+		t.Errorf("a bet after %d short waits in a row", n)
+	}
+	b.lost()
+	b.won()
+	if b.lost() {
+		t.Error("lost by two misses with a gain in between")
+	}
+}
