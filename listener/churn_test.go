@@ -62,7 +62,7 @@ func TestShortConnections(t *testing.T) {
 		total = 10_000
 	}
 	if sockerr.Wine {
-		total = 3_000
+		total = 2_000
 	}
 	rt := newRuntime(t)
 	ln, err := (&listener.ListenConfig{Runtime: rt}).Listen(t.Context(), "tcp4", "0.0.0.0:0")
