@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/moor-net/moor/internal/goroutine"
 	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/parker"
 	"github.com/moor-net/moor/internal/slots"
@@ -25,16 +26,16 @@ import (
 //   - Otherwise it is the goroutine that reads from the one connection that has
 //     something to do: it leads, and need not be woken at all.
 //
-// It is a bet. When it is lost, since nothing comes soon, a processor has stood
-// still for two periods of netpoll.SoonLimit, and others may have waited for it.
-// How many short waits there must be before the next bet is doubled each time,
-// unless the last one has brought much: of all waits it is never more than a small
-// part that are in vain.
+// It is a bet. When it is lost, since nothing comes soon, a processor stands still
+// for a period of netpoll.SoonLimit, or two, and others may have waited for it. How
+// many short waits there must be before the next bet is doubled each time, unless
+// the last one has brought much: of all waits it is never more than a small part
+// that are in vain.
 type bet struct {
 	doublings atomic.Int32 // of the stake: how many short waits are to come first
 	shorts    int32        // how many have, in a row
 	gains     int32        // waits since it was made that were not in vain
-	misses    int32        // waits in a row that were
+	spent     int32        // the price of those that were, less what gains have paid back
 }
 
 const (
@@ -42,7 +43,8 @@ const (
 	firstStake = 32
 	mostOften  = 11 // doublings: 65,536
 	muchGain   = 1 << 12
-	mostMisses = 2 // in a row, since the end of a period may come after any part of it
+	price      = 6         // gains that make up for a wait in vain
+	limit      = 2 * price // the end of a period may come after any part of it: once is no proof
 )
 
 // ripe notes a wait that the bet was not on, and reports whether to make it now.
@@ -60,22 +62,27 @@ func (b *bet) ripe(took time.Duration) bool {
 
 // won notes a wait that was not in vain.
 func (b *bet) won() {
-	b.misses = 0
+	b.spent = max(b.spent-1, 0)
 	b.gains = min(b.gains+1, muchGain)
 }
 
 // lost notes one that was, and reports whether the bet is over.
 func (b *bet) lost() bool {
-	if b.misses++; b.misses < mostMisses {
+	if b.spent += price; b.spent < limit {
 		return false
 	}
+	b.end()
+	return true
+}
+
+// end ends the bet.
+func (b *bet) end() {
 	if b.gains == muchGain {
 		b.doublings.Store(0)
 	} else {
 		b.doublings.Store(min(b.doublings.Load()+1, mostOften))
 	}
-	b.gains, b.misses = 0, 0
-	return true
+	b.gains, b.spent = 0, 0
 }
 
 // wait polls for events when there is nothing else to do. woke says whether the
@@ -112,13 +119,16 @@ func (l *Loop) wait(woke bool) (n int, err error) {
 
 // A lead is for the goroutine that waits in its loop's place.
 type lead struct {
-	slot  atomic.Uint64 // of the FD whose reader may: a slots.Handle, zero for none
-	taken atomic.Bool   // it does at this moment
+	slot  atomic.Uint64  // of the FD whose reader may: a slots.Handle, zero for none
+	g     atomic.Uintptr // which goroutine that is: net/http has another read meanwhile
+	taken atomic.Bool    // it does at this moment
 
 	events *netpoll.Events // of who has taken it
 	bet    bet             // shorts is the driver's, the rest of who has taken it
 
-	alone slots.Handle // the driver's: of the FD whose reader alone the last turn has woken
+	// The driver's: whom alone the last turn has woken, a goroutine that reads.
+	alone  slots.Handle
+	aloneG uintptr
 }
 
 // invite lets the reader of a connection that is alone lead.
@@ -127,6 +137,7 @@ func (l *Loop) invite(took time.Duration) {
 		took = never
 	}
 	if l.lead.bet.ripe(took) {
+		l.lead.g.Store(l.lead.aloneG)
 		l.lead.slot.Store(uint64(l.lead.alone))
 	}
 }
@@ -136,7 +147,8 @@ const never = time.Duration(1<<63 - 1)
 // leads reports whether the caller, who is about to sleep until s is ready, may
 // wait in the loop's place instead.
 func (fd *FD) leads(s *side) bool {
-	return netpoll.WaitsSoon && s == &fd.r && fd.loop.lead.slot.Load() == uint64(fd.slot)
+	d := &fd.loop.lead
+	return netpoll.WaitsSoon && s == &fd.r && d.slot.Load() == uint64(fd.slot) && d.g.Load() == goroutine.ID()
 }
 
 // wait waits in the kernel until the reading side of fd has been roused, or the bet
@@ -159,15 +171,18 @@ func (d *lead) wait(fd *FD) {
 		for i := range d.events.Len() {
 			l.pass(d.events.At(i))
 		}
-		if fd.r.state.Load()&asleep == 0 {
+		switch state := fd.r.state.Load(); {
+		case state&ready != 0:
 			d.bet.won()
 			return
+		case state&asleep == 0: // closed, or a deadline: seen late
+			d.bet.end()
+		case leads && !d.bet.lost():
+			continue
 		}
-		if d.bet.lost() || !leads {
-			d.slot.Store(0)
-			l.poll.Follow()
-			return
-		}
+		d.slot.Store(0)
+		l.poll.Follow()
+		return
 	}
 }
 

@@ -66,6 +66,9 @@ func TestReaderOfALonelyConnectionLeads(t *testing.T) {
 	rt := startWith(t, Config{Loops: 1})
 	fd, peer, ended := echoing(t, rt)
 	alone(t, fd, peer)
+	if fd.leads(&fd.r) {
+		t.Error("a goroutine that has not been woken may lead")
+	}
 	// Closing, a deadline and other connections concern it as if it slept.
 	alone(t, fd, peer)
 	other, otherPeer, otherEnded := echoing(t, rt)
@@ -213,9 +216,20 @@ func TestBetsThatAreLostBecomeRare(t *testing.T) {
 	if n := waits(); n != firstStake {
 		t.Errorf("a bet after %d short waits in a row", n)
 	}
-	b.lost()
-	b.won()
-	if b.lost() {
-		t.Error("lost by two misses with a gain in between")
+	for range 10 * price {
+		for range price {
+			b.won()
+		}
+		if b.lost() {
+			t.Fatal("lost although the gains have paid for it")
+		}
+	}
+	for n := 0; ; n++ {
+		if b.won(); b.lost() {
+			break
+		}
+		if n == limit {
+			t.Fatal("a gain for each wait in vain is enough")
+		}
 	}
 }

@@ -76,13 +76,15 @@ func (l *Loop) gather(i int) (next int, due, jobs bool) {
 // goroutine.
 func (l *Loop) tell() (woke bool) {
 	l.lead.alone = 0
+	if l.batch.Len() == 1 && len(l.woken) == 1 {
+		if g, _ := l.woken[0].fd.r.waiter(); g != 0 {
+			l.lead.alone, l.lead.aloneG = l.woken[0].fd.slot, g
+		}
+	}
 	for i := range l.woken {
 		w := &l.woken[i]
 		woke = woke || (w.fd.r.state.Load()|w.fd.w.state.Load())&asleep != 0
 		w.fd.deliver(w.ready)
-	}
-	if woke && l.batch.Len() == 1 {
-		l.lead.alone = l.woken[0].fd.slot
 	}
 	clear(l.woken)
 	l.woken = l.woken[:0]
