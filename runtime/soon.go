@@ -167,8 +167,9 @@ func (d *lead) wait(fd *FD) {
 		if fd.r.state.Load()&asleep == 0 {
 			return
 		}
-		_, leads := l.poll.Lead(d.events)
-		for i := range d.events.Len() {
+		n, leads := l.poll.Lead(d.events)
+		l.events.Add(uint64(n))
+		for i := range n {
 			l.pass(d.events.At(i))
 		}
 		switch state := fd.r.state.Load(); {
