@@ -37,7 +37,7 @@ func (p *Poll) PollSoon(events *Events) (int, error) {
 		}
 	}()
 	until := int64(soon)
-	if !waitsSoon || p.woken.Load() && p.woken.Swap(false) {
+	if p.woken.Load() && p.woken.Swap(false) || !waitsSoon {
 		until = 0
 	}
 	if _, err := p.round(events, until); err != nil {

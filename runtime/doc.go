@@ -14,6 +14,11 @@
 // next has to. One that does so again and again sleeps in its waits like any
 // goroutine, for a while.
 //
+// Where events come one at a time and soon, the loop waits for them in the kernel
+// itself, or the goroutine that reads from the one connection that is busy does. That
+// takes much less CPU, and holds a processor (one of GOMAXPROCS) for some tenths of
+// a millisecond at most, now and then in vain: see [netpoll.Poll.PollSoon].
+//
 // Most programs use packages conn and listener and never this one; [Default]
 // is then the Runtime that everything runs on. Programs with a protocol stack
 // of their own embed an FD in their connections.
