@@ -33,7 +33,7 @@ func million(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	std := flags.Int("std", 1_000_000, "`number` of those of the same server on package net, 0 for none; fewer if the guest's memory or the time do not allow more")
 	flags.IntVar(&task.Sample, "sample", 20_000, "`number` of connections that make a request after that, all at once")
 	flags.DurationVar(&task.Opening, "opening", 25*time.Minute, "`time` after which no more connections are opened")
-	flags.DurationVar(&task.IdleTimeout, "idletimeout", time.Hour, "http.Server's IdleTimeout, a `time` that each idle connection has a deadline for; 0 for none")
+	flags.DurationVar(&task.IdleTimeout, "idletimeout", 0, "http.Server's IdleTimeout, a `time` that each idle connection has a deadline for, which takes 60 bytes more; 0 for none")
 	memory := flags.String("memory", "16G", "`size` of the guest's memory")
 	cpus := flags.Int("cpus", 2, "`number` of the guest's CPUs")
 	kernel := flags.String("kernel", "", "`file` of a kernel for the guest; without, Debian's is downloaded and unpacked, not installed")
