@@ -19,6 +19,7 @@ func TestNewFails(t *testing.T) {
 	for name, f := range map[string]fault{
 		"epoll_create1":  {unix.SYS_EPOLL_CREATE1, unix.EMFILE, -1, -1},
 		"timerfd_create": {unix.SYS_TIMERFD_CREATE, unix.ENFILE, -1, -1},
+		"eventfd2":       {unix.SYS_EVENTFD2, unix.EMFILE, -1, -1},
 		"fcntl":          {unix.SYS_FCNTL, unix.ENOLCK, -1, unix.F_SETFL},
 		"epoll_ctl":      {unix.SYS_EPOLL_CTL, unix.ENOSPC, -1, unix.EPOLL_CTL_ADD},
 	} {

@@ -160,18 +160,10 @@ func (p *Poll) Poll(events *Events, timeout time.Duration) (int, error) {
 	} else if timeout > 0 {
 		until = mono.After(timeout)
 	}
-	if got, err := p.takeTurn(until); !got {
+	if got, err := p.arrive(until); !got {
 		return 0, err
 	}
-	defer func() { <-p.turn }()
-	if err := p.enter(); err != nil {
-		return 0, err
-	}
-	defer func() {
-		if p.last() {
-			p.release()
-		}
-	}()
+	defer p.depart()
 	if p.stray {
 		p.stray = false
 		return 0, ErrStrayPacket
@@ -197,6 +189,26 @@ func (p *Poll) Poll(events *Events, timeout time.Duration) (int, error) {
 			return 0, nil
 		}
 	}
+}
+
+// arrive makes the caller the one who is in Poll, until depart. When the moment
+// until comes first it reports false and no error.
+func (p *Poll) arrive(until int64) (bool, error) {
+	if got, err := p.takeTurn(until); !got {
+		return false, err
+	}
+	if err := p.enter(); err != nil {
+		<-p.turn
+		return false, err
+	}
+	return true, nil
+}
+
+func (p *Poll) depart() {
+	if p.last() {
+		p.release()
+	}
+	<-p.turn
 }
 
 // takeTurn waits until no other goroutine is in Poll. When the moment until

@@ -3,6 +3,7 @@ package netpoll_test
 import (
 	"errors"
 	"os"
+	goruntime "runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -206,7 +207,7 @@ func TestNoWakeIsLost(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatalf("wake %d is lost", i)
 			}
-			time.Sleep(0)
+			goruntime.Gosched()
 		}
 	}
 	<-done

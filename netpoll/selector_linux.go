@@ -6,7 +6,6 @@ import (
 	"errors"
 	"iter"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -22,8 +21,7 @@ type selector struct {
 	set     atomic.Pointer[epollSet] // replaced by renew
 	timerfd int
 	ask     func(uintptr) bool // look, made once so that wait allocates nothing
-	making  sync.Mutex         // of near
-	near    atomic.Pointer[near]
+	near    *near
 
 	// Used by the waiting goroutine alone.
 	buf     []unix.EpollEvent
@@ -78,7 +76,13 @@ func newSelector() (*selector, error) {
 		unix.Close(timerfd)
 		return nil, err
 	}
-	s := &selector{timerfd: timerfd, armed: never}
+	near, err := newNear(set)
+	if err != nil {
+		set.close()
+		unix.Close(timerfd)
+		return nil, err
+	}
+	s := &selector{timerfd: timerfd, near: near, armed: never}
 	s.set.Store(set)
 	s.ask = s.look
 	return s, nil
@@ -199,14 +203,12 @@ func (s *selector) renew(all iter.Seq[watch]) {
 	if err != nil {
 		return
 	}
-	n := s.near.Load()
-	if n != nil {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		if n.join(set) != nil || n.mode.Load() != quiet && set.mask(true) != nil {
-			set.close()
-			return
-		}
+	n := s.near
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.join(set) != nil || n.mode.Load() != quiet && set.mask(true) != nil {
+		set.close()
+		return
 	}
 	old := s.set.Load()
 	for w := range all {
@@ -244,9 +246,6 @@ func (s *selector) poll() bool {
 // strip takes what is the selector's own out of the events. It reports whether
 // there was any.
 func (s *selector) strip() bool {
-	if s.armed == never && s.near.Load() == nil {
-		return false
-	}
 	before := s.n
 	for i := 0; i < s.n; {
 		key := eventKey(&s.buf[i])
@@ -260,7 +259,7 @@ func (s *selector) strip() bool {
 		case timerKey:
 			s.armed, s.expired = never, true
 		case tickerKey:
-			expired(s.near.Load().ticker)
+			expired(s.near.ticker)
 		}
 	}
 	return s.n < before
@@ -322,11 +321,8 @@ func (s *selector) event(i int) (key uint64, ready Ready) {
 }
 
 func (s *selector) wake() error {
-	if n := s.near.Load(); n != nil {
-		if n.called.Store(true); n.waiting.Load() {
-			_, err := unix.Write(n.kick, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-			return os.NewSyscallError("write", err)
-		}
+	if s.near.called.Store(true); s.near.waiting.Load() {
+		return s.near.kicked()
 	}
 	for {
 		set := s.set.Load()
@@ -341,8 +337,6 @@ var longAgo = time.Unix(1, 0)
 
 func (s *selector) close() error {
 	unix.Close(s.timerfd)
-	if n := s.near.Load(); n != nil {
-		n.close()
-	}
+	s.near.close()
 	return s.set.Load().close()
 }

@@ -24,18 +24,10 @@ const soon = -1
 // The call of Poll that waits after PollSoon costs two system calls more.
 func (p *Poll) PollSoon(events *Events) (int, error) {
 	events.clear()
-	if got, err := p.takeTurn(never); !got {
+	if got, err := p.arrive(never); !got {
 		return 0, err
 	}
-	defer func() { <-p.turn }()
-	if err := p.enter(); err != nil {
-		return 0, err
-	}
-	defer func() {
-		if p.last() {
-			p.release()
-		}
-	}()
+	defer p.depart()
 	until := int64(soon)
 	if p.woken.Load() && p.woken.Swap(false) || !waitsSoon {
 		until = 0

@@ -3,6 +3,7 @@
 package netpoll
 
 import (
+	"encoding/binary"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -74,12 +75,12 @@ const (
 	ownKeys   = kickKey // this and all above
 )
 
-// newNear makes what it takes, in s's set.
-func newNear(s *selector) (*near, error) {
+// newNear makes what it takes, in set.
+func newNear(set *epollSet) (*near, error) {
 	n := &near{ticker: -1, kick: -1, guard: -1}
 	err := n.open()
 	if err == nil {
-		err = n.join(s.set.Load())
+		err = n.join(set)
 	}
 	if err != nil {
 		n.close()
@@ -158,6 +159,15 @@ func expired(timerfd int) {
 	unix.Read(timerfd, times[:])
 }
 
+// kicked ends the wait of the goroutine in PollSoon.
+func (n *near) kicked() error {
+	_, err := unix.Write(n.kick, one)
+	return os.NewSyscallError("write", err)
+}
+
+// one is what an eventfd counts on by.
+var one = binary.NativeEndian.AppendUint64(nil, 1)
+
 // every makes a timerfd expire regularly, or never.
 func every(fd int, period time.Duration) error {
 	t := unix.NsecToTimespec(int64(period))
@@ -173,30 +183,10 @@ func (set *epollSet) mask(on bool) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(set.outer, unix.EPOLL_CTL_MOD, set.fd, &ev))
 }
 
-// nearby returns what it takes to wait in the kernel, and whether it was there
-// before. It is nil when that can't be had.
-func (s *selector) nearby() (n *near, was bool) {
-	if n := s.near.Load(); n != nil {
-		return n, true
-	}
-	s.making.Lock()
-	defer s.making.Unlock()
-	if n := s.near.Load(); n != nil {
-		return n, false
-	}
-	n, err := newNear(s)
-	if err != nil {
-		return nil, false
-	}
-	s.near.Store(n)
-	return n, false
-}
-
 // soon is wait for PollSoon.
 func (s *selector) soon() {
-	n, was := s.nearby()
-	// Who has called wake when there was no near has not told it.
-	if n == nil || !was || !n.enter(s, polling) {
+	n := s.near
+	if !n.enter(s, polling) {
 		s.poll()
 		return
 	}
@@ -213,8 +203,8 @@ func (s *selector) soon() {
 // rest is called by the goroutine in Poll before it is parked. It reports whether
 // it must look at the set again first.
 func (s *selector) rest() bool {
-	n := s.near.Load()
-	if n == nil || n.mode.Load() == quiet {
+	n := s.near
+	if n.mode.Load() == quiet {
 		return false
 	}
 	n.mu.Lock()
@@ -235,9 +225,8 @@ func (s *selector) rest() bool {
 
 // lead is Lead.
 func (p *Poll) lead(events *Events) (int, bool) {
-	s := p.sel
-	n, _ := s.nearby()
-	if n == nil || !n.enter(s, led) {
+	s, n := p.sel, p.sel.near
+	if !n.enter(s, led) {
 		return 0, false
 	}
 	n.leading.Add(1)
@@ -274,10 +263,7 @@ const leadMost = 8
 
 // follow is Follow.
 func (p *Poll) follow() {
-	n := p.sel.near.Load()
-	if n == nil {
-		return
-	}
+	n := p.sel.near
 	n.mu.Lock()
 	ends := n.mode.Load() == led
 	if ends {

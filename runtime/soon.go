@@ -39,17 +39,17 @@ type bet struct {
 }
 
 const (
-	short      = 100 * time.Microsecond // a wait that the next one is expected to be like
+	shortWait  = 100 * time.Microsecond // a wait that the next one is expected to be like
 	firstStake = 32
 	mostOften  = 11 // doublings: 65,536
 	muchGain   = 1 << 12
-	price      = 6         // gains that make up for a wait in vain
-	limit      = 2 * price // the end of a period may come after any part of it: once is no proof
+	lossPrice  = 6             // gains that make up for a wait in vain
+	mostSpent  = 2 * lossPrice // the end of a period may come after any part of it: once is no proof
 )
 
 // ripe notes a wait that the bet was not on, and reports whether to make it now.
 func (b *bet) ripe(took time.Duration) bool {
-	if took > short {
+	if took > shortWait {
 		b.shorts = 0
 		return false
 	}
@@ -68,7 +68,7 @@ func (b *bet) won() {
 
 // lost notes one that was, and reports whether the bet is over.
 func (b *bet) lost() bool {
-	if b.spent += price; b.spent < limit {
+	if b.spent += lossPrice; b.spent < mostSpent {
 		return false
 	}
 	b.end()
@@ -105,7 +105,7 @@ func (l *Loop) wait(woke bool) (n int, err error) {
 	n, err = l.poll.Poll(l.batch, -1)
 	took := time.Duration(mono.Now() - before)
 	if n > 1 {
-		took = never
+		took = notShort
 	}
 	if l.bet.ripe(took) {
 		l.single = goruntime.GOMAXPROCS(0) == 1
@@ -134,7 +134,7 @@ type lead struct {
 // invite lets the reader of a connection that is alone lead.
 func (l *Loop) invite(took time.Duration) {
 	if l.lead.alone == 0 {
-		took = never
+		took = notShort
 	}
 	if l.lead.bet.ripe(took) {
 		l.lead.g.Store(l.lead.aloneG)
@@ -142,7 +142,8 @@ func (l *Loop) invite(took time.Duration) {
 	}
 }
 
-const never = time.Duration(1<<63 - 1)
+// notShort stands for a wait that has no bearing on the bet.
+const notShort = time.Duration(1<<63 - 1)
 
 // leads reports whether the caller, who is about to sleep until s is ready, may
 // wait in the loop's place instead.

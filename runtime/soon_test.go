@@ -43,6 +43,15 @@ func echoing(t *testing.T, rt *Runtime) (fd *FD, peer int, ended chan error) {
 	return fd, peer, ended
 }
 
+// twoProcessors makes two of one: a thread of the test's that blocks in the kernel
+// keeps the only one for a while, and no wait is short.
+func twoProcessors(t *testing.T) {
+	if n := goruntime.GOMAXPROCS(0); n == 1 {
+		goruntime.GOMAXPROCS(2)
+		t.Cleanup(func() { goruntime.GOMAXPROCS(n) })
+	}
+}
+
 // alone makes requests until fd's reader waits in the loop's place, which it goes
 // on with for a moment afterwards.
 func alone(t *testing.T, fd *FD, peer int) {
@@ -50,11 +59,7 @@ func alone(t *testing.T, fd *FD, peer int) {
 	if !netpoll.WaitsSoon {
 		t.Skip("this system's Poll does not wait in the kernel")
 	}
-	// On one processor it is the loop that does.
-	if n := goruntime.GOMAXPROCS(0); n == 1 {
-		goruntime.GOMAXPROCS(2)
-		t.Cleanup(func() { goruntime.GOMAXPROCS(n) })
-	}
+	twoProcessors(t) // on one it is the loop that does
 	eventually(t, "the reader leads", func() bool {
 		fd.loop.lead.bet.doublings.Store(0) // whatever was lost before
 		exchanges(t, peer, 100)
@@ -162,6 +167,7 @@ func TestLoopWaitsInTheKernelWhenEventsComeSoon(t *testing.T) {
 	if !netpoll.WaitsSoon {
 		t.Skip("this system's Poll does not wait in the kernel")
 	}
+	twoProcessors(t)
 	rt := startWith(t, Config{Loops: 1})
 	l := rt.Loop(0)
 	var cs Coroutines
@@ -212,12 +218,12 @@ func TestBetsThatAreLostBecomeRare(t *testing.T) {
 		t.Errorf("a bet after %d short waits, after one that was won", n)
 	}
 	b.ripe(0)
-	b.ripe(short + 1)
+	b.ripe(shortWait + 1)
 	if n := waits(); n != firstStake {
 		t.Errorf("a bet after %d short waits in a row", n)
 	}
-	for range 10 * price {
-		for range price {
+	for range 10 * lossPrice {
+		for range lossPrice {
 			b.won()
 		}
 		if b.lost() {
@@ -228,7 +234,7 @@ func TestBetsThatAreLostBecomeRare(t *testing.T) {
 		if b.won(); b.lost() {
 			break
 		}
-		if n == limit {
+		if n == mostSpent {
 			t.Fatal("a gain for each wait in vain is enough")
 		}
 	}
