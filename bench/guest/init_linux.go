@@ -148,9 +148,9 @@ func (r *Row) fill(task Task, progress io.Writer, tell func() error) error {
 	if err != nil {
 		return err
 	}
-	free := time.Duration(0)
+	freed := time.Duration(0)
 	if r.Server == "park" {
-		free = freeing
+		freed = freeing
 	}
 	b := measure.Bench{Exe: "/init"}
 	// TCP's keep-alive probes are off: with Go's 15 s a million connections take
@@ -159,14 +159,14 @@ func (r *Row) fill(task Task, progress io.Writer, tell func() error) error {
 	// With a CPU of its own for each, the two never take each other's place on
 	// one, which costs an emulated processor what it knows of the memory's pages.
 	started, err := b.StartServer(ctx, measure.ServerSpec{Server: s, Protocol: server.HTTP, Procs: 1, CPUs: "0", Buf: 4096,
-		Grace: grace, KeepAlive: -1, IdleTimeout: task.IdleTimeout, Free: free})
+		Grace: grace, KeepAlive: -1, IdleTimeout: task.IdleTimeout, Free: freed})
 	if err != nil {
 		return err
 	}
 	if r.Before, err = started.Memory(); err != nil {
 		return err
 	}
-	available, err := load.Memory("MemAvailable")
+	free, err := load.Memory("MemFree")
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (r *Row) fill(task Task, progress io.Writer, tell func() error) error {
 	if r.Idle, err = started.Memory(); err != nil {
 		return err
 	}
-	left, err := load.Memory("MemAvailable")
+	left, err := load.Memory("MemFree")
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (r *Row) fill(task Task, progress io.Writer, tell func() error) error {
 	if err != nil {
 		return err
 	}
-	r.KernelBytes = available - left - int64(clients) - (int64(r.Idle.RSS) - int64(r.Before.RSS))
+	r.KernelBytes = free - left - int64(clients) - (int64(r.Idle.RSS) - int64(r.Before.RSS))
 	if err := tell(); err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func look(pid int) (s state, err error) {
 	var failed [5]error
 	s.conns, failed[0] = field("/proc/net/sockstat", "TCP: inuse ")
 	s.conns /= 2
-	s.free, failed[1] = load.Memory("MemAvailable")
+	s.free, failed[1] = load.Memory("MemFree")
 	columns, err := numbers("/proc/stat", "cpu ")
 	if failed[2] = err; err == nil && len(columns) > 6 {
 		s.user = time.Duration(columns[0]+columns[1]) * tick

@@ -41,8 +41,8 @@ type Config struct {
 	// opened, and Requests is how many make another, all at once.
 	Crowd bool
 	// Opening, when not 0, is when a crowd stops growing. Reserve is how many
-	// bytes of memory the machine has available at least: with less the crowd
-	// stops growing too.
+	// bytes of memory the machine has free at least: with less the crowd stops
+	// growing too.
 	Opening time.Duration
 	Reserve int64
 	// Warmup comes before what is measured, with the same load.

@@ -83,7 +83,7 @@ func (w *crowd) enough(n int, after time.Duration) (bool, error) {
 	if w.cfg.Reserve == 0 || n%crowdWindow != 0 {
 		return false, nil
 	}
-	free, err := Memory("MemAvailable")
+	free, err := Memory("MemFree")
 	return free < w.cfg.Reserve, err
 }
 

@@ -7,7 +7,9 @@ import (
 	"strings"
 )
 
-// Memory reads a line of proc_meminfo(5), such as MemAvailable, in bytes.
+// Memory reads a line of proc_meminfo(5), such as MemFree, in bytes. With many
+// sockets MemAvailable is too large: half of what they take counts as available,
+// since some of such memory could be reclaimed were it not in use.
 func Memory(name string) (int64, error) {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
