@@ -135,7 +135,7 @@ func million(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 
 // afterOpening is what is left of a server's time when its opening ends: to
 // collect, to see how it rests, and to answer the sample.
-const afterOpening = 6 * time.Minute
+const afterOpening = 4 * time.Minute
 
 // quick is the kernel's command line for an emulated machine.
 //
