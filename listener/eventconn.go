@@ -79,20 +79,28 @@ func (t *eventTask) Run() {
 	turns := &c.home.server.turns
 	turn := turns.Get().(*turn)
 	defer turns.Put(turn)
-	c.run(turn)
+	c.run(turn, c.take())
 }
 
 // signal makes the connection run for the given reason. It is called on the
 // connection's loop; once that has ended, on any goroutine.
 func (c *EventConn) signal(why uint32) {
-	switch pool := c.home.server.Pool; {
-	case c.state.Or(scheduled|why)&scheduled != 0:
-	case pool != nil:
-		pool.Go((*eventTask)(c))
-	default:
-		c.run(&c.home.turn)
+	if pool := c.home.server.Pool; pool != nil {
+		if c.state.Or(scheduled|why)&scheduled == 0 {
+			pool.Go((*eventTask)(c))
+		}
+		return
+	}
+	st := c.state.Load()
+	if st&(scheduled|signals) == 0 && c.state.CompareAndSwap(st, st|scheduled) {
+		c.run(&c.home.turn, st|why) // as mostly: the signal is taken at once
+	} else if st = c.state.Or(scheduled | why); st&scheduled == 0 {
+		c.run(&c.home.turn, c.take())
 	}
 }
+
+// take returns the state and takes the signals out of it.
+func (c *EventConn) take() uint32 { return c.state.And(^uint32(signals)) }
 
 // wake makes the connection find the drained signal, on its loop. It may be waiting
 // for space, with no Watch that could be told before the peer makes some. One that
@@ -103,10 +111,10 @@ func (c *EventConn) wake() {
 	}
 }
 
-// run calls the callbacks that are due. Afterwards the connection waits for
+// run calls the callbacks that are due, by the state st from which its signals
+// were taken. Afterwards the connection waits for
 // what comes next, or was closed, and nobody ever runs it again.
-func (c *EventConn) run(t *turn) {
-	st := c.state.And(^uint32(signals))
+func (c *EventConn) run(t *turn, st uint32) {
 	for {
 		own := st & (armed | told | opened)
 		if st&fired != 0 {
@@ -134,7 +142,7 @@ func (c *EventConn) run(t *turn) {
 					own |= armed
 				case errors.Is(err, os.ErrDeadlineExceeded):
 					c.timeout()
-					st = own | c.state.And(^uint32(signals))&signals
+					st = own | c.take()&signals
 					continue
 				case !errors.Is(err, net.ErrClosed):
 					c.end(c.fail("read", err), false)
@@ -148,7 +156,7 @@ func (c *EventConn) run(t *turn) {
 		if c.leave(own) {
 			return
 		}
-		st = own | c.state.And(^uint32(signals))&signals
+		st = own | c.take()&signals
 	}
 }
 

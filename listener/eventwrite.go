@@ -41,14 +41,19 @@ func (c *EventConn) Write(p []byte) (int, error) {
 // the high mark was crossed.
 func (c *EventConn) write(p []byte) (n int, over bool, err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	m := c.more.Load()
+	if m == nil { // as mostly
+		if n, err = c.fd.TryWrite(p); err != moorrt.ErrAgain {
+			c.mu.Unlock()
+			return n, false, err
+		}
+	}
+	defer c.mu.Unlock()
 	if m != nil && m.closing {
 		return 0, false, net.ErrClosed
 	}
-	if m == nil || m.out == nil {
-		n, err = c.fd.TryWrite(p)
-		if err != moorrt.ErrAgain {
+	if m != nil && m.out == nil {
+		if n, err = c.fd.TryWrite(p); err != moorrt.ErrAgain {
 			return n, false, err
 		}
 	}

@@ -72,9 +72,7 @@ func (cs *Coroutines) Go(l *Loop, f func()) {
 	co := &coroutine{group: cs, f: f, loop: l, term: firstTerm}
 	co.job.to = co
 	if cs.presumesBlocking() {
-		co.exile = co.term
-		cs.blocking.Add(1)
-		go co.alone()
+		co.move()
 		return
 	}
 	l.post(&co.job)

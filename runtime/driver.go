@@ -27,7 +27,8 @@ type driver struct {
 	word    atomic.Uint64
 	g       atomic.Uintptr            // which goroutine it is; zero when the loop has ended
 	current atomic.Pointer[coroutine] // resumed last
-	crowded atomic.Bool               // take-overs have become a burden: see watchdog
+	crowded atomic.Bool               // take-overs have become a burden: see burden
+	rife    atomic.Bool               // and everybody's
 	taken   atomic.Uint64
 
 	// The driver's alone.
@@ -67,6 +68,9 @@ func (r *readyList) shift() *coroutine {
 // persistence is how long a driver looks for events before it waits, when others
 // want its processor.
 const persistence = 500 * time.Microsecond
+
+// Wake makes the driver resume co: co is the owner of its job.
+func (co *coroutine) Wake() { co.loop.ready.push(co) }
 
 // await polls for the events of the next turn. A driver that has just run
 // coroutines does not leave the processor to others who would keep it for a
@@ -126,7 +130,10 @@ func (l *Loop) runReady() bool {
 	}()
 	for co != last {
 		co = l.ready.shift()
-		if !l.resume(co) {
+		if l.rife.Load() {
+			l.rt.watchdog.rouse() // to see whether it still is
+			co.move()
+		} else if !l.resume(co) {
 			exit = false
 			return false
 		}

@@ -51,6 +51,14 @@ func (co *coroutine) mustBlock() bool {
 	return goroutine.Locked()
 }
 
+// move begins an exile of a coroutine that is to be resumed, on a goroutine of its
+// own.
+func (co *coroutine) move() {
+	co.exile = firstTerm
+	co.group.blocking.Add(1)
+	go co.alone()
+}
+
 // verdict tells the group, at the end, how it went. Coroutines that have spent
 // all their life in exile have nothing to tell.
 func (co *coroutine) verdict() {

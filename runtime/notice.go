@@ -94,7 +94,7 @@ func (fd *FD) set(n *Notice) (due bool, err error) {
 	}
 	n.fd = fd
 	if n.job.to == nil {
-		n.job.to = n // for good: see foresee
+		n.job.to = (*noticeJob)(n) // for good: see foresee
 	}
 	n.state.Store(armed)
 	return n.settle(false)
@@ -208,8 +208,12 @@ func (s *side) dequeue() bool {
 	return true
 }
 
-// run is called on the loop after n was taken off its side.
-func (n *Notice) run() {
+// A noticeJob is a Notice as its job.
+type noticeJob Notice
+
+// Wake is called on the loop after the Notice was taken off its side.
+func (j *noticeJob) Wake() {
+	n := (*Notice)(j)
 	if n.posted {
 		n.posted = false
 		if !n.fd.r.dequeue() { // the FD was closed

@@ -12,21 +12,16 @@ import (
 // tell: see waiter.go.
 type job struct {
 	next *job
-	to   any // a *coroutine, a *Notice, a Watcher or a func()
+	to   Watcher // a *coroutine, a *noticeJob, a jobFunc, or a Watch's
 }
 
-func (j *job) run() {
-	switch to := j.to.(type) {
-	case *coroutine:
-		to.loop.ready.push(to)
-	case *Notice:
-		to.run()
-	case func():
-		to()
-	case Watcher:
-		to.Wake()
-	}
-}
+func (j *job) run() { j.to.Wake() }
+
+// A jobFunc is a function as a job.
+type jobFunc func()
+
+// Wake implements Watcher.
+func (f jobFunc) Wake() { f() }
 
 // A queue holds the jobs that other goroutines have for a loop, in order. The
 // first one sets a registration, which wakes the loop.
@@ -133,11 +128,11 @@ func (q *queue) counts() (queued int64, posted uint64) {
 // posted before. It may be called from any goroutine and does not wait. f must
 // not block: all FDs of the loop wait for it. On a loop that has ended f is
 // called at once.
-func (l *Loop) Post(f func()) { l.queue.post(&job{to: f}) }
+func (l *Loop) Post(f func()) { l.queue.post(&job{to: jobFunc(f)}) }
 
 func (l *Loop) post(j *job) {
-	if n, ok := j.to.(*Notice); ok {
-		n.enqueue()
+	if n, ok := j.to.(*noticeJob); ok {
+		(*Notice)(n).enqueue()
 	}
 	l.queue.post(j)
 }

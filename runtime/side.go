@@ -110,7 +110,9 @@ func (s *side) rouse(bits uint32) *job {
 // announce makes j the one who waits, unless the side is ready. After it
 // reported true, the caller checks once more whatever else would end the wait.
 func (s *side) announce(j *job) bool {
-	s.who.Store(j)
+	if s.who.Load() != j { // mostly it is the same as ever: a store costs more
+		s.who.Store(j)
+	}
 	return s.unlessReady(waiting)
 }
 

@@ -18,7 +18,7 @@ type watchdog struct {
 	asleep   atomic.Bool   // nobody looks until bell is rung
 	bell     chan struct{}
 	late     atomic.Bool // processors are contended: see Loop.await
-	debts    []int64     // for each loop: see crowd
+	burdens  []burden    // for each loop
 
 	mu      sync.Mutex
 	started bool
@@ -51,7 +51,7 @@ func (d *watchdog) start(rt *Runtime) {
 	defer d.mu.Unlock()
 	if !d.started {
 		d.started = true
-		d.debts = make([]int64, len(rt.loops))
+		d.burdens = make([]burden, len(rt.loops))
 		go d.run(rt.loops)
 	}
 }
@@ -85,10 +85,13 @@ func (d *watchdog) run(loops []*Loop) {
 	for !d.ending.Load() {
 		quiet := true
 		for i, l := range loops {
+			if l.rife.Load() && mono.Now() > d.burdens[i].debt {
+				l.rife.Store(false)
+			}
 			w := l.word.Load()
 			if w == seen[i] && w&1 == 1 && l.word.CompareAndSwap(w, w+1) {
+				d.takeOver(l, &d.burdens[i], w)
 				w++
-				d.takeOver(l, i)
 			}
 			quiet = quiet && w == seen[i]
 			seen[i] = w
@@ -119,20 +122,44 @@ func (d *watchdog) fallAsleep(loops []*Loop, seen []uint64) bool {
 	return true // or the bell is being rung
 }
 
-// takeOver gives l to a new driver. The caller has taken it from the old one.
-func (d *watchdog) takeOver(l *Loop, i int) {
-	d.crowd(l, i)
+// takeOver gives l to a new driver. The caller has taken it from the old one, when
+// its word was w.
+func (d *watchdog) takeOver(l *Loop, b *burden, w uint64) {
+	b.add(l, w, int64(d.patience), d.late.Load())
 	l.taken.Add(1)
 	l.current.Load().group.takeOvers.Add(1)
 	go l.run()
 }
 
-// A take-over means that a loop has stood still. When that happened so often of
-// late that it has cost more than a tenth of the loop's time, a coroutine is
-// moved to goroutine mode the first time that it is taken over. The debt is
-// the moment at which what has happened so far is forgotten.
-func (d *watchdog) crowd(l *Loop, i int) {
+// A burden is what the take-overs of a loop have cost it of late: with each it has
+// stood still for a while.
+type burden struct {
+	debt  int64  // the moment at which what has happened so far is forgotten
+	count uint64 // take-overs since it last was
+	since uint64 // the loop's word then
+}
+
+// Take-overs are a crowd when they have cost a loop more than a tenth of its time:
+// a coroutine is then moved to goroutine mode the first time that it is taken over.
+// They are rife when they have become one in a few turns, from which nobody can tell
+// who is next: all are then moved instead of being resumed. Where processors are
+// contended take-overs may be nobody's fault.
+const (
+	weight    = 10  // times patience, for which a take-over counts
+	crowd     = 100 // times patience
+	epidemic  = 4   // take-overs, at least,
+	contagion = 64  // and at most so many turns for each
+)
+
+func (b *burden) add(l *Loop, w uint64, patience int64, contended bool) {
 	now := mono.Now()
-	d.debts[i] = max(d.debts[i], now) + 10*int64(d.patience)
-	l.crowded.Store(d.debts[i]-now > 100*int64(d.patience))
+	if b.debt < now {
+		*b = burden{debt: now, since: w}
+	}
+	b.debt += weight * patience
+	b.count++
+	l.crowded.Store(b.debt-now > crowd*patience)
+	if turns := (w - b.since) / 2; b.count >= epidemic && turns < contagion*b.count && !contended {
+		l.rife.Store(true)
+	}
 }

@@ -180,6 +180,49 @@ func TestBlockingCoroutineIsMoved(t *testing.T) {
 	}
 }
 
+// When many of them block now and then, not each has to be taken over first before
+// it is moved.
+func TestCoroutinesThatBlockNowAndThenAreMovedTogether(t *testing.T) {
+	rt := startWith(t, Config{Loops: 1})
+	var cs Coroutines
+	const n = 200
+	var wg sync.WaitGroup
+	for i := range n {
+		fd, peer := rawPair(t, rt, rt.Loop(0))
+		cs.Go(fd.Loop(), func() {
+			buf := make([]byte, 1)
+			for k := 0; ; k++ {
+				if _, err := fd.Read(buf); err != nil {
+					return
+				}
+				if (i+k)%4 == 0 {
+					time.Sleep(2 * time.Millisecond)
+				}
+				fd.Write(buf)
+			}
+		})
+		wg.Go(func() {
+			for b := range byte(8) {
+				if got := exchange(t, peer, b); got != b {
+					t.Errorf("got %d, want %d", got, b)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	// On a machine that is too busy take-overs are rare, and nobody is moved.
+	if st := cs.Stats(); st.TakeOvers > n/4 {
+		t.Errorf("%d take-overs, %d of %d moved", st.TakeOvers, st.Blocking, n)
+	}
+	forgets(t, rt.Loop(0), &cs)
+}
+
+// forgets waits until the watchdog does not think any more that anybody may block.
+func forgets(t *testing.T, l *Loop, cs *Coroutines) {
+	t.Helper()
+	eventually(t, "the watchdog forgets", func() bool { cs.Go(l, func() {}); return !l.rife.Load() })
+}
+
 // When most coroutines of a kind block, new ones begin in goroutine mode.
 func TestCoroutinesOfABlockingKindBeginMoved(t *testing.T) {
 	rt := startWith(t, Config{Loops: 1})
@@ -203,6 +246,7 @@ func TestCoroutinesOfABlockingKindBeginMoved(t *testing.T) {
 	if n := cs.Stats().TakeOvers - before; n > 4 {
 		t.Errorf("%d take-overs by %d more", n, 3*probe)
 	}
+	forgets(t, rt.Loop(0), &cs)
 	for range 12 * probe { // some of which are asked
 		cs.Go(rt.Loop(0), func() {})
 		eventually(t, "it ends", ended)

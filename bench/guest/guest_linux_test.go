@@ -75,7 +75,7 @@ func TestBarsOfAMillion(t *testing.T) {
 		{func(r *Row) { r.Failed = "no more ports" }, 4, "no more ports"},
 		{func(r *Row) { r.Conns = 999_999 }, 4, "over at 999999 of 1000000"},
 		{func(r *Row) { r.Conns, r.Full = 999_999, true }, 4, "full at 999999 of 1000000"},
-		{func(r *Row) { r.Server = "std" }, 4, "not met: 0 parked"},
+		{func(r *Row) { r.Server = "std" }, 4, "std"},
 	} {
 		changed := row
 		test.change(&changed)
@@ -89,6 +89,9 @@ func TestBarsOfAMillion(t *testing.T) {
 			if !bar.Met {
 				missed++
 			}
+		}
+		if strings.Contains(text.String(), "met: ") != (changed.Server == "park") {
+			t.Errorf("bars of what is not measured, or none:\n%s", text.String())
 		}
 		if missed != test.missed || !strings.Contains(text.String(), test.want) {
 			t.Errorf("%d bars missed, want %d and %q in:\n%s", missed, test.missed, test.want, text.String())

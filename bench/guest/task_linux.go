@@ -5,6 +5,7 @@ package guest
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -155,14 +156,16 @@ func (r *Report) Write(w io.Writer) error {
 	}
 	for _, row := range r.Rows {
 		switch {
+		case row.Failed != "":
+			fmt.Fprintf(w, "%s: %s\n", row.Server, row.Failed)
 		case row.Full:
 			fmt.Fprintf(w, "%s: the guest's memory was full at %d of %d connections\n", row.Server, row.Conns, row.Asked)
 		case row.Conns < row.Asked:
 			fmt.Fprintf(w, "%s: the time for opening was over at %d of %d connections\n", row.Server, row.Conns, row.Asked)
 		}
-		if row.Failed != "" {
-			fmt.Fprintf(w, "%s: %s\n", row.Server, row.Failed)
-		}
+	}
+	if !slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Server == "park" }) {
+		return nil // the bars are all of that one
 	}
 	fmt.Fprintln(w)
 	for _, bar := range r.Bars() {

@@ -21,7 +21,8 @@ func transfer(trap uintptr, fd int, p []byte) (int, syscall.Errno) {
 		var n uintptr
 		var errno syscall.Errno
 		if len(p) < bulk {
-			n, _, errno = syscall.RawSyscall(trap, uintptr(fd), uintptr(base(p)), uintptr(len(p)))
+			// RawSyscall would do the same, with a function more on the way.
+			n, _, errno = syscall.RawSyscall6(trap, uintptr(fd), uintptr(base(p)), uintptr(len(p)), 0, 0, 0)
 		} else {
 			n, _, errno = syscall.Syscall(trap, uintptr(fd), uintptr(base(p)), uintptr(len(p)))
 		}
