@@ -1,7 +1,7 @@
 package conn_test
 
-// With fcntl(2), sendfile(2) and splice(2), so for Linux alone; Windows has no
-// flag against blocking: see sys.ReadShared.
+// With fcntl(2), sendfile(2) and splice(2), so for Linux alone; for Windows see
+// rawconn_windows_test.go.
 
 import (
 	"errors"

@@ -22,7 +22,8 @@ func (r rawConn) Control(f func(fd uintptr)) error {
 }
 
 // Read calls f until it returns true, waiting for readability in between. The
-// read deadline holds.
+// read deadline holds for that. On Windows the socket blocks while f runs, as
+// package net's do, and f's calls do so without a deadline.
 func (r rawConn) Read(f func(fd uintptr) bool) error {
 	err := r.c.fd.RawRead(f)
 	if err != nil {
@@ -33,7 +34,7 @@ func (r rawConn) Read(f func(fd uintptr) bool) error {
 }
 
 // Write calls f until it returns true, waiting for writability in between. The
-// write deadline holds.
+// write deadline holds for that. On Windows the socket blocks while f runs.
 func (r rawConn) Write(f func(fd uintptr) bool) error {
 	err := r.c.fd.RawWrite(f)
 	if err != nil {

@@ -28,7 +28,7 @@ func (fd *FD) readBatch(b *sys.Batch, flags int) (int, error) {
 		if err := fd.awaitData(); err != nil {
 			return 0, err
 		}
-		n, errno := sys.RecvBatch(int(fd.sysfd), b, flags)
+		n, errno := fd.callRecvBatch(b, flags)
 		if errno == syscall.EAGAIN {
 			continue
 		}
@@ -62,7 +62,7 @@ func (fd *FD) writeBatch(b *sys.Batch, flags int) (int, error) {
 	}
 	sent := 0
 	for sent < b.Len() {
-		n, errno := sys.SendBatch(int(fd.sysfd), b, sent, flags)
+		n, errno := fd.callSendBatch(b, sent, flags)
 		for range n {
 			bytes, _, _ := b.Result(sent)
 			fd.loop.out.Add(uint64(bytes))

@@ -192,7 +192,8 @@ func (fd *FD) RawControl(f func(uintptr)) error {
 }
 
 // RawRead calls f with the descriptor until it returns true, waiting for
-// readability in between: see syscall.RawConn.
+// readability in between: see syscall.RawConn. On Windows the socket blocks while
+// f runs. Errors are *os.SyscallError of what changes that.
 func (fd *FD) RawRead(f func(uintptr) bool) error {
 	if err := fd.begin(fdmutex.Read); err != nil {
 		return err
@@ -201,16 +202,7 @@ func (fd *FD) RawRead(f func(uintptr) bool) error {
 	if err := fd.r.expired(); err != nil {
 		return err
 	}
-	for {
-		fd.r.take() // an event that comes while f runs is not lost
-		if f(uintptr(fd.sysfd)) {
-			fd.r.keep() // nobody knows what f left
-			return nil
-		}
-		if err := fd.wait(&fd.r); err != nil {
-			return err
-		}
-	}
+	return fd.callRaw(&fd.r, f)
 }
 
 // RawWrite is RawRead for writing.
@@ -222,14 +214,32 @@ func (fd *FD) RawWrite(f func(uintptr) bool) error {
 	if err := fd.w.expired(); err != nil {
 		return err
 	}
+	return fd.callRaw(&fd.w, f)
+}
+
+// callRaw calls f until it returns true.
+func (fd *FD) callRaw(s *side, f func(uintptr) bool) error {
 	for {
-		fd.w.take()
-		if f(uintptr(fd.sysfd)) {
-			fd.w.keep()
+		s.take() // an event that comes while f runs is not lost
+		done, err := fd.callRawOnce(s, f)
+		switch {
+		case err != nil:
+			return err
+		case done:
+			s.keep() // nobody knows what f left
 			return nil
 		}
-		if err := fd.wait(&fd.w); err != nil {
+		if err := fd.wait(s); err != nil {
 			return err
 		}
 	}
+}
+
+// callRawOnce calls f, which may panic.
+func (fd *FD) callRawOnce(s *side, f func(uintptr) bool) (done bool, err error) {
+	if err := fd.letBlock(s); err != nil {
+		return false, err
+	}
+	defer fd.forbidBlock(s)
+	return f(uintptr(fd.sysfd)), nil
 }

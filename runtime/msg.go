@@ -28,7 +28,7 @@ func (fd *FD) readFrom(p []byte, addr *sys.RawAddr) (int, error) {
 		if err := fd.awaitData(); err != nil {
 			return 0, err
 		}
-		n, errno := sys.RecvFrom(int(fd.sysfd), p, addr)
+		n, errno := fd.callRecvFrom(p, addr)
 		if errno == syscall.EAGAIN {
 			continue
 		}
@@ -69,7 +69,7 @@ func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 		if err := fd.awaitData(); err != nil {
 			return sys.RecvMsgFailed, sys.ControlFailed(oob), 0, err
 		}
-		n, oobn, rflags, errno := sys.RecvMsg(int(fd.sysfd), p, oob, flags, addr)
+		n, oobn, rflags, errno := fd.callRecvMsg(p, oob, flags, addr)
 		if errno == syscall.EAGAIN {
 			continue
 		}
@@ -104,7 +104,7 @@ func (fd *FD) writeTo(p []byte, addr *sys.RawAddr) (int, error) {
 		return 0, err
 	}
 	for {
-		switch errno := sys.SendTo(int(fd.sysfd), p, addr); errno {
+		switch errno := fd.callSendTo(p, addr); errno {
 		case 0:
 			fd.loop.out.Add(uint64(len(p)))
 			return len(p), nil
@@ -141,7 +141,7 @@ func (fd *FD) writeMsg(p, oob []byte, addr *sys.RawAddr) (n, oobn int, err error
 		p = one[:]
 	}
 	for {
-		n, errno := sys.SendMsg(int(fd.sysfd), p, oob, addr)
+		n, errno := fd.callSendMsg(p, oob, addr)
 		switch errno {
 		case 0:
 			n = min(n, count)

@@ -3,7 +3,6 @@ package runtime
 import (
 	"net"
 	"os"
-	"syscall"
 
 	"github.com/moor-net/moor/internal/sys"
 )
@@ -49,31 +48,3 @@ func (fd *FD) Dup() (int, error) {
 func (fd *FD) Share() { fd.w.state.Or(duplicated) }
 
 func (fd *FD) shared() bool { return fd.w.state.Load()&duplicated != 0 }
-
-// The methods below make the system calls of Read, Write and Accept.
-
-func (fd *FD) callRead(p []byte) (n int, errno syscall.Errno) {
-	if fd.shared() {
-		n, errno = sys.ReadShared(int(fd.sysfd), p)
-	} else {
-		n, errno = sys.Read(int(fd.sysfd), p)
-	}
-	if n == 0 && errno == 0 && fd.kind == Stream {
-		errno = sys.End(int(fd.sysfd))
-	}
-	return n, errno
-}
-
-func (fd *FD) callWrite(p []byte) (int, syscall.Errno) {
-	if fd.shared() {
-		return sys.WriteShared(int(fd.sysfd), p)
-	}
-	return sys.Write(int(fd.sysfd), p)
-}
-
-func (fd *FD) callAccept(addr *sys.RawAddr) (int, syscall.Errno) {
-	if fd.shared() {
-		return sys.AcceptShared(int(fd.sysfd), addr)
-	}
-	return sys.Accept(int(fd.sysfd), addr)
-}

@@ -40,6 +40,9 @@ import (
 //	         the completion port of the loop's Poll. The bit is never cleared.
 //	moving   (of the writing side alone, on Windows) the operation is one whose
 //	         packet sets ready: the Poll is asked for no event.
+//	calling  (on Windows) an operation makes a system call, which must not block.
+//	raw      (on Windows) a function of RawRead or RawWrite runs, for which the
+//	         socket blocks: see mode_windows.go.
 type side struct {
 	deadline atomic.Int64 // moment on mono's scale, zero for none
 	seat     parker.Parker
@@ -57,6 +60,8 @@ const (
 	queued     = 1 << 6
 	ported     = 1 << 7
 	moving     = 1 << 8
+	calling    = 1 << 9
+	raw        = 1 << 10
 
 	occupied = waiting | asleep // somebody is to be told
 )

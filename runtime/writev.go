@@ -34,7 +34,7 @@ func (fd *FD) writev(bufs *[][]byte) (int64, error) {
 		if len(*bufs) == 0 {
 			return done, nil
 		}
-		n, errno := sys.Writev(int(fd.sysfd), *bufs)
+		n, errno := fd.callWritev(*bufs)
 		consume(bufs, n)
 		done += int64(n)
 		fd.loop.out.Add(uint64(n))

@@ -16,14 +16,12 @@ type Row struct {
 	// Again is the outcome over the library when the test, having failed, was
 	// run once more on its own; None if it was not. It excuses nothing.
 	Again Outcome
-	// Known is why the test need not pass over the library: see known.go.
-	Known string
 }
 
 // Regression reports whether the test passes over std and not over the
-// library, for no reason that is known. That it was skipped, did not run or does not compile there counts.
+// library. That it was skipped, did not run or does not compile there counts.
 func (r Row) Regression() bool {
-	return r.Std.Outcome == Pass && r.Library.Outcome != Pass && (r.Known == "" || r.Library.Outcome != Fail)
+	return r.Std.Outcome == Pass && r.Library.Outcome != Pass
 }
 
 // Subtest reports whether the row is part of another.

@@ -90,19 +90,3 @@ func TestReportShowsTheOutputOfARegression(t *testing.T) {
 		t.Errorf("the output of a test that passes is printed:\n%s", out)
 	}
 }
-
-// What is known to differ is no regression, unless it crashes.
-func TestKnownDifferencesAreNoRegressions(t *testing.T) {
-	for over, want := range map[Outcome]bool{Pass: false, Fail: false, Crash: true, Lost: true, Skip: true} {
-		rows := Compare([]Test{{Name: "TestRawConnReadWrite"}},
-			Results{"TestRawConnReadWrite": Result{Outcome: Pass}}, Results{"TestRawConnReadWrite": Result{Outcome: over}})
-		excuse(rows, "windows")
-		if got := len(Regressions(rows)) > 0; got != want {
-			t.Errorf("%v: regression %v, want %v", over, got, want)
-		}
-		excuse(rows, "linux")
-		if over == Fail && len(Regressions(rows)) != 1 {
-			t.Error("a difference that is known on another system is none")
-		}
-	}
-}

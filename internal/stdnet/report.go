@@ -27,14 +27,12 @@ func Report(w io.Writer, rows []Row, all bool) {
 			if r.Again == Pass {
 				note += ", passes on its own"
 			}
-		case r.Known != "" && r.Library.Outcome == Fail:
-			note = "known: " + r.Known
 		case r.Std.Outcome >= Fail:
 			note = "fails over std too: not counted"
 		case all && !r.Reaches && !r.Subtest() && r.Name != wholeProcess:
 			note = "does not reach the library"
 		}
-		if all || r.Regression() || r.Known != "" && r.Library.Outcome == Fail || r.Std.Outcome >= Fail && !r.Subtest() {
+		if all || r.Regression() || r.Std.Outcome >= Fail && !r.Subtest() {
 			fmt.Fprintf(tw, "%s\t%v\t%v\t%s\n", r.Name, r.Std.Outcome, r.Library.Outcome, note)
 		}
 	}

@@ -256,7 +256,6 @@ func (r *Runner) RunBoth(tests []Test) ([]Row, error) {
 	maps.DeleteFunc(worse, func(name string, _ Result) bool { return std[name].Outcome != Pass })
 	again := r.retry(OverLibrary, worse)
 	rows := Compare(tests, std, library)
-	excuse(rows, r.Toolchain.GOOS)
 	for i := range rows {
 		rows[i].Again = again[rows[i].Name].Outcome
 	}

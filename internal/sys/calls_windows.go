@@ -178,6 +178,12 @@ func Readable(fd int) bool {
 	return poll(fd, pollIn) != 0 // what is wrong is for the read to tell
 }
 
+// Writable reports whether a write to fd would not block, or says what is wrong.
+func Writable(fd int) bool {
+	const pollOut = 0x10 // POLLWRNORM
+	return poll(fd, pollOut) != 0
+}
+
 // poll returns what holds for fd of events and of what is told unasked. It is
 // all of that when the system refuses to say.
 func poll(fd int, events int16) (revents int16) {
@@ -192,7 +198,7 @@ func poll(fd int, events int16) (revents int16) {
 	return p.revents
 }
 
-// Dup duplicates the socket. The duplicate shares its mode: neither blocks.
+// Dup duplicates the socket. The duplicate shares its mode.
 func Dup(fd int) (int, error) {
 	var info windows.WSAProtocolInfo
 	if err := windows.WSADuplicateSocket(windows.Handle(fd), windows.GetCurrentProcessId(), &info); err != nil {

@@ -83,18 +83,6 @@ func Write(fd int, p []byte) (int, syscall.Errno) {
 	return count(r, errno)
 }
 
-// The mode of a socket belongs to whoever made a duplicate, too. Who lets one of
-// them block lets the other do so: there is no flag against it.
-
-// ReadShared is Read for a socket that has a duplicate.
-func ReadShared(fd int, p []byte) (int, syscall.Errno) { return Read(fd, p) }
-
-// WriteShared is Write for a socket that has a duplicate.
-func WriteShared(fd int, p []byte) (int, syscall.Errno) { return Write(fd, p) }
-
-// AcceptShared is Accept for a socket that has a duplicate.
-func AcceptShared(fd int, addr *RawAddr) (int, syscall.Errno) { return Accept(fd, addr) }
-
 // zero is what an empty slice points to; the system does not look at it.
 var zero byte
 
