@@ -64,8 +64,7 @@ func (fd *FD) forbidBlock(s *side) {
 
 // mayBlock reports whether a call could block by the socket's mode.
 func (fd *FD) mayBlock() bool {
-	r, w := fd.r.state.Load(), fd.w.state.Load()
-	return (r|w)&raw != 0 || w&duplicated != 0
+	return fd.shared() || (fd.r.state.Load()|fd.w.state.Load())&raw != 0
 }
 
 // enterRead is called before a call that takes something, which is left out if it
