@@ -111,9 +111,9 @@ func (c *EventConn) wake() {
 	}
 }
 
-// run calls the callbacks that are due, by the state st from which its signals
-// were taken. Afterwards the connection waits for
-// what comes next, or was closed, and nobody ever runs it again.
+// run calls the callbacks that are due, by the state st from which its signals were
+// taken. Afterwards the connection waits for what comes next, or was closed, and
+// nobody ever runs it again.
 func (c *EventConn) run(t *turn, st uint32) {
 	for {
 		own := st & (armed | told | opened)
