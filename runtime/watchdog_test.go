@@ -180,41 +180,61 @@ func TestBlockingCoroutineIsMoved(t *testing.T) {
 	}
 }
 
-// When many of them block now and then, not each has to be taken over first before
-// it is moved.
-func TestCoroutinesThatBlockNowAndThenAreMovedTogether(t *testing.T) {
-	rt := startWith(t, Config{Loops: 1})
+// A few take-overs among few turns say that anybody may be next; among many, or
+// where processors are contended, they don't. They are forgotten after a while.
+func TestTakeOversAmongFewTurnsAreRife(t *testing.T) {
+	const patience = int64(time.Hour) // of which a few count for days
+	for name, test := range map[string]struct {
+		turns     uint64 // from one to the next
+		contended bool
+		rife      bool
+	}{
+		"few":       {turns: contagion / 2, rife: true},
+		"many":      {turns: 2 * contagion},
+		"contended": {turns: 1, contended: true},
+	} {
+		var b burden
+		var l Loop
+		for i := range uint64(2 * epidemic) {
+			b.add(&l, 1+2*test.turns*i, patience, test.contended)
+			if want := test.rife && i+1 >= epidemic; l.rife.Load() != want {
+				t.Errorf("%s: rife is %v after %d take-overs", name, l.rife.Load(), i+1)
+			}
+		}
+		b.debt = 0
+		if b.add(&l, 1, patience, false); b.count != 1 {
+			t.Errorf("%s: %d take-overs are not forgotten", name, b.count-1)
+		}
+	}
+}
+
+// While take-overs are rife coroutines are moved, none resumed.
+func TestNobodyIsResumedWhileTakeOversAreRife(t *testing.T) {
+	rt := startPatient(t, 1)
 	var cs Coroutines
-	const n = 200
-	var wg sync.WaitGroup
-	for i := range n {
-		fd, peer := rawPair(t, rt, rt.Loop(0))
-		cs.Go(fd.Loop(), func() {
-			buf := make([]byte, 1)
-			for k := 0; ; k++ {
-				if _, err := fd.Read(buf); err != nil {
-					return
-				}
-				if (i+k)%4 == 0 {
-					time.Sleep(2 * time.Millisecond)
-				}
-				fd.Write(buf)
-			}
-		})
-		wg.Go(func() {
-			for b := range byte(8) {
-				if got := exchange(t, peer, b); got != b {
-					t.Errorf("got %d, want %d", got, b)
-				}
-			}
-		})
+	const n = 20
+	var peers []int
+	begin := func() {
+		for range n {
+			fd, peer := rawPair(t, rt, rt.Loop(0))
+			cs.Go(fd.Loop(), echoBytes(fd))
+			peers = append(peers, peer)
+		}
+		for _, peer := range peers {
+			exchange(t, peer, 1)
+		}
 	}
-	wg.Wait()
-	// On a machine that is too busy take-overs are rare, and nobody is moved.
-	if st := cs.Stats(); st.TakeOvers > n/4 {
-		t.Errorf("%d take-overs, %d of %d moved", st.TakeOvers, st.Blocking, n)
+	begin()
+	rt.Loop(0).rife.Store(true)
+	begin() // those that wait already, and new ones
+	if st := cs.Stats(); st.Blocking != 2*n || st.TakeOvers != 0 {
+		t.Errorf("while they are rife: %+v", st)
 	}
-	forgets(t, rt.Loop(0), &cs)
+	rt.Loop(0).rife.Store(false)
+	begin()
+	if st := cs.Stats(); st.Blocking != 2*n || st.TakeOvers != 0 {
+		t.Errorf("afterwards: %+v", st)
+	}
 }
 
 // forgets waits until the watchdog does not think any more that anybody may block.
