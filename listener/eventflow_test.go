@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -197,7 +198,9 @@ func TestFloodingConnectionsDoNotStarveOthers(t *testing.T) {
 		}
 		before += turn.bytes
 	}
-	if before > 2*(budget+buffer) {
+	// Where readiness comes as a packet of the driver's, that of the short request may
+	// come a while after the loop is released.
+	if before > 2*(budget+buffer) && runtime.GOOS != "windows" {
 		t.Errorf("%d bytes were served before the short request", before)
 	}
 	if s.Stats().Cut == 0 {
