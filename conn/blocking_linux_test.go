@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"testing"
 	"time"
 
@@ -55,22 +54,9 @@ func TestDeadlinesSurviveABlockingDuplicate(t *testing.T) {
 		"Accept":           {func() error { _, err := ln.Accept(); return err }, ln.(*listener.TCPListener).SetDeadline},
 		"ReadUDP":          {func() error { _, _, err := udp.ReadFrom(big); return err }, udp.SetReadDeadline},
 	} {
-		ended := make(chan error, 1)
-		within := func(d time.Duration) {
-			call.setDeadline(time.Now().Add(d))
-			go func() { ended <- call.call() }()
-			select {
-			case err := <-ended:
-				if !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("%s: %v", name, err)
-				}
-			case <-time.After(time.Minute):
-				t.Fatalf("%s: still blocked long after its deadline", name)
-			}
+		for _, within := range []time.Duration{-time.Second, 20 * time.Millisecond} {
+			wantTimeout(t, within, name, call.setDeadline, call.call)
 		}
-		within(-time.Second)
-		within(20 * time.Millisecond)
-		call.setDeadline(time.Time{})
 	}
 	// And so does the ordinary case.
 	done := make(chan struct{})

@@ -28,7 +28,7 @@ type driver struct {
 	g       atomic.Uintptr            // which goroutine it is; zero when the loop has ended
 	current atomic.Pointer[coroutine] // resumed last
 	crowded atomic.Bool               // take-overs have become a burden: see burden
-	rife    atomic.Bool               // and everybody's
+	rife    atomic.Int64              // and everybody's until this moment, zero for none
 	taken   atomic.Uint64
 
 	// The driver's alone.
@@ -130,8 +130,7 @@ func (l *Loop) runReady() bool {
 	}()
 	for co != last {
 		co = l.ready.shift()
-		if l.rife.Load() {
-			l.rt.watchdog.rouse() // to see whether it still is
+		if co.resume != nil && l.raging() { // of new ones presumesBlocking decides
 			co.move()
 		} else if !l.resume(co) {
 			exit = false
@@ -140,6 +139,16 @@ func (l *Loop) runReady() bool {
 	}
 	exit = false
 	return true
+}
+
+// raging reports whether take-overs are rife.
+func (l *Loop) raging() bool {
+	until := l.rife.Load()
+	if until == 0 {
+		return false
+	}
+	// In vain if the watchdog has just put it off.
+	return mono.Now() < until || !l.rife.CompareAndSwap(until, 0)
 }
 
 // resume gives co a turn. It reports false when the loop has got another driver

@@ -12,8 +12,8 @@ import (
 // all of its handles. Ours do not block, but two things can change that:
 //
 //   - Package net's sockets do block, in the functions of RawRead and RawWrite
-//     too, and programs count on it: x/net's return true whatever the system has
-//     said. So while such a function runs the socket blocks.
+//     too, and programs count on it: they take WSAEWOULDBLOCK for an error, as
+//     x/net does, and end. So while such a function runs the socket blocks.
 //   - Whoever has a duplicate may change the mode at any time.
 //
 // Meanwhile an operation asks the system first whether its call would block,

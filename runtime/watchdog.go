@@ -85,9 +85,6 @@ func (d *watchdog) run(loops []*Loop) {
 	for !d.ending.Load() {
 		quiet := true
 		for i, l := range loops {
-			if l.rife.Load() && mono.Now() > d.burdens[i].debt {
-				l.rife.Store(false)
-			}
 			w := l.word.Load()
 			if w == seen[i] && w&1 == 1 && l.word.CompareAndSwap(w, w+1) {
 				d.takeOver(l, &d.burdens[i], w)
@@ -160,6 +157,6 @@ func (b *burden) add(l *Loop, w uint64, patience int64, contended bool) {
 	b.count++
 	l.crowded.Store(b.debt-now > crowd*patience)
 	if turns := (w - b.since) / 2; b.count >= epidemic && turns < contagion*b.count && !contended {
-		l.rife.Store(true)
+		l.rife.Store(b.debt)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/moor-net/moor/internal/mono"
 )
 
 // blocker is a coroutine that answers bytes; whenever it has read a zero it
@@ -197,9 +199,13 @@ func TestTakeOversAmongFewTurnsAreRife(t *testing.T) {
 		var l Loop
 		for i := range uint64(2 * epidemic) {
 			b.add(&l, 1+2*test.turns*i, patience, test.contended)
-			if want := test.rife && i+1 >= epidemic; l.rife.Load() != want {
-				t.Errorf("%s: rife is %v after %d take-overs", name, l.rife.Load(), i+1)
+			if want := test.rife && i+1 >= epidemic; l.raging() != want {
+				t.Errorf("%s: they are rife after %d take-overs, or are not: want %v", name, i+1, want)
 			}
+		}
+		l.rife.CompareAndSwap(b.debt, mono.Now())
+		if l.raging() || l.rife.Load() != 0 {
+			t.Errorf("%s: they are rife although that is over", name)
 		}
 		b.debt = 0
 		if b.add(&l, 1, patience, false); b.count != 1 {
@@ -225,22 +231,16 @@ func TestNobodyIsResumedWhileTakeOversAreRife(t *testing.T) {
 		}
 	}
 	begin()
-	rt.Loop(0).rife.Store(true)
+	rt.Loop(0).rife.Store(mono.After(time.Hour))
 	begin() // those that wait already, and new ones
 	if st := cs.Stats(); st.Blocking != 2*n || st.TakeOvers != 0 {
 		t.Errorf("while they are rife: %+v", st)
 	}
-	rt.Loop(0).rife.Store(false)
+	rt.Loop(0).rife.Store(0)
 	begin()
 	if st := cs.Stats(); st.Blocking != 2*n || st.TakeOvers != 0 {
 		t.Errorf("afterwards: %+v", st)
 	}
-}
-
-// forgets waits until the watchdog does not think any more that anybody may block.
-func forgets(t *testing.T, l *Loop, cs *Coroutines) {
-	t.Helper()
-	eventually(t, "the watchdog forgets", func() bool { cs.Go(l, func() {}); return !l.rife.Load() })
 }
 
 // When most coroutines of a kind block, new ones begin in goroutine mode.
@@ -266,7 +266,7 @@ func TestCoroutinesOfABlockingKindBeginMoved(t *testing.T) {
 	if n := cs.Stats().TakeOvers - before; n > 4 {
 		t.Errorf("%d take-overs by %d more", n, 3*probe)
 	}
-	forgets(t, rt.Loop(0), &cs)
+	eventually(t, "take-overs are rife no more", func() bool { return !rt.Loop(0).raging() })
 	for range 12 * probe { // some of which are asked
 		cs.Go(rt.Loop(0), func() {})
 		eventually(t, "it ends", ended)
