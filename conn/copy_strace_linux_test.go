@@ -46,7 +46,7 @@ var transfers = map[string]struct {
 		if n := <-got; n != size {
 			t.Errorf("%d bytes arrived", n)
 		}
-	}, map[string][2]int{"sendfile": {1, 1 << 15}, "write": {0, 100}}},
+	}, map[string][2]int{"sendfile": {1, 1 << 15}, "write": {0, 100}, "sendto": {0, 100}}},
 	"limited file": {func(t *testing.T, data []byte) {
 		c, peer := streamPair(t, "tcp", ours, std)
 		move(t, c, io.LimitReader(fileWith(t, append(data, 1, 2, 3)), int64(len(data))), c, peer)
