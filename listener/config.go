@@ -29,7 +29,7 @@ type ListenConfig struct {
 	// PerLoop makes Listen on a TCP network open one listening socket for each
 	// loop, all on the same address (SO_REUSEPORT), and return a
 	// *PerLoopListener: the kernel spreads connections over the sockets, and
-	// each belongs to its socket's loop.
+	// each begins on its socket's loop.
 	PerLoop bool
 	// Backlog is the length of the queue of connections that wait for Accept;
 	// the system's maximum when zero.

@@ -20,7 +20,9 @@ import (
 //
 // Without a Pool callbacks run on the connection's event loop, and all other
 // connections of that loop wait: they must not block. They must not call
-// runtime.Goexit. A callback that panics has its connection closed.
+// runtime.Goexit. A callback that panics has its connection closed. When the loop
+// has far more to do than another one the connection may go on there: see
+// runtime.Config.Pinned.
 //
 // An error that a callback returns closes the connection once its pending
 // output is out, and is given to OnClose.
@@ -176,8 +178,7 @@ func (s *EventServer) accept(l *TCPListener) error {
 	runtime.KeepAlive(l)
 	c.watch.Init((*readWatcher)(c))
 	s.conns.Add(1)
-	c.home = s.home(c.fd.Loop())
-	c.home.add(c)
+	s.settle(c)
 	if s.closed() {
 		c.fd.Shut() // Shutdown may have missed it
 	}
@@ -188,15 +189,30 @@ func (s *EventServer) accept(l *TCPListener) error {
 	return nil
 }
 
-func (s *EventServer) home(l *moorrt.Loop) *eventLoop {
+// settle puts a new connection among those of its loop.
+func (s *EventServer) settle(c *EventConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.home(c.fd.Loop()).add(c)
+}
+
+// move puts a connection among those of its loop, which is another than before. It
+// is always among some, or Shutdown could miss it.
+func (s *EventServer) move(c *EventConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.home.Load().remove(c)
+	s.home(c.fd.Loop()).add(c)
+}
+
+// home returns what there is for a loop. s.mu is held.
+func (s *EventServer) home(l *moorrt.Loop) *eventLoop {
 	h := s.homes[l]
 	if h == nil {
 		if s.homes == nil {
 			s.homes = make(map[*moorrt.Loop]*eventLoop)
 		}
-		h = &eventLoop{server: s}
+		h = &eventLoop{server: s, turn: turn{loop: l}}
 		s.homes[l] = h
 	}
 	return h
@@ -204,6 +220,7 @@ func (s *EventServer) home(l *moorrt.Loop) *eventLoop {
 
 func (h *eventLoop) add(c *EventConn) {
 	h.mu.Lock()
+	c.home.Store(h)
 	c.place = uint32(len(h.conns))
 	h.conns = append(h.conns, c)
 	h.mu.Unlock()
@@ -216,6 +233,11 @@ func (h *eventLoop) remove(c *EventConn) {
 	h.conns[len(h.conns)-1] = nil
 	h.conns = h.conns[:len(h.conns)-1]
 	h.mu.Unlock()
+}
+
+// leave is for a connection that was closed.
+func (h *eventLoop) leave(c *EventConn) {
+	h.remove(c)
 	h.server.leave()
 }
 
@@ -242,7 +264,7 @@ func (s *EventServer) Shutdown(ctx context.Context) error {
 	s.close()
 	s.each(func(c *EventConn) {
 		c.state.Or(drained)
-		c.fd.Loop().Post(c.wake)
+		c.wake()
 	})
 	err := s.awaitLeaving(ctx)
 	if err != nil {

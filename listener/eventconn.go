@@ -18,9 +18,9 @@ import (
 // everything else is for the connection's callbacks alone.
 type EventConn struct {
 	fd    netfd.FD
-	watch moorrt.Watch // for reading
-	home  *eventLoop
-	mu    sync.Mutex // guards more and what it holds
+	watch moorrt.Watch              // for reading
+	home  atomic.Pointer[eventLoop] // of the loop that it is on
+	mu    sync.Mutex                // guards more and what it holds
 	state atomic.Uint32
 	place uint32 // in home.conns, guarded by home.mu
 	more  atomic.Pointer[more]
@@ -71,12 +71,14 @@ type (
 	eventTask    EventConn
 )
 
+func (c *EventConn) server() *EventServer { return c.home.Load().server }
+
 func (w *readWatcher) Wake()  { (*EventConn)(w).signal(fired) }
 func (w *writeWatcher) Wake() { (*EventConn)(w).flush() }
 
 func (t *eventTask) Run() {
 	c := (*EventConn)(t)
-	turns := &c.home.server.turns
+	turns := &c.server().turns
 	turn := turns.Get().(*turn)
 	defer turns.Put(turn)
 	c.run(turn, c.take())
@@ -85,7 +87,7 @@ func (t *eventTask) Run() {
 // signal makes the connection run for the given reason. It is called on the
 // connection's loop; once that has ended, on any goroutine.
 func (c *EventConn) signal(why uint32) {
-	if pool := c.home.server.Pool; pool != nil {
+	if pool := c.server().Pool; pool != nil {
 		if c.state.Or(scheduled|why)&scheduled == 0 {
 			pool.Go((*eventTask)(c))
 		}
@@ -93,9 +95,9 @@ func (c *EventConn) signal(why uint32) {
 	}
 	st := c.state.Load()
 	if st&(scheduled|signals) == 0 && c.state.CompareAndSwap(st, st|scheduled) {
-		c.run(&c.home.turn, st|why) // as mostly: the signal is taken at once
+		c.run(&c.home.Load().turn, st|why) // as mostly: the signal is taken at once
 	} else if st = c.state.Or(scheduled | why); st&scheduled == 0 {
-		c.run(&c.home.turn, c.take())
+		c.run(&c.home.Load().turn, c.take())
 	}
 }
 
@@ -106,8 +108,28 @@ func (c *EventConn) take() uint32 { return c.state.And(^uint32(signals)) }
 // for space, with no Watch that could be told before the peer makes some. One that
 // has not run yet is about to.
 func (c *EventConn) wake() {
-	if c.state.Load()&opened != 0 {
-		c.signal(drained)
+	l := c.fd.Loop()
+	l.Post(func() {
+		switch {
+		case c.fd.Loop() != l:
+			c.wake() // it has moved meanwhile
+		case c.state.Load()&opened != 0:
+			c.signal(drained)
+		}
+	})
+}
+
+// relieve moves the connection to another loop if the one whose turn this is has too
+// much to do. It is called by the runner while the reading Watch is not set. The lock
+// keeps others from setting the writing one.
+func (c *EventConn) relieve(t *turn) {
+	if t.loop == nil || !t.loop.Relieving() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.more.Load() == nil && c.fd.Relieve(t.loop) {
+		c.server().move(c)
 	}
 }
 
@@ -122,7 +144,7 @@ func (c *EventConn) run(t *turn, st uint32) {
 		}
 		if own&opened == 0 && !c.fd.Closed() {
 			own |= opened
-			if f := c.home.server.OnOpen; f != nil {
+			if f := c.server().OnOpen; f != nil {
 				c.call(f)
 			}
 		}
@@ -137,6 +159,7 @@ func (c *EventConn) run(t *turn, st uint32) {
 				c.read(t)
 			}
 			if c.wants() != space {
+				c.relieve(t)
 				switch err := c.fd.WatchRead(&c.watch); {
 				case err == nil:
 					own |= armed
@@ -171,7 +194,7 @@ func (c *EventConn) leave(own uint32) bool {
 			}
 			continue
 		}
-		pool := c.home.server.Pool
+		pool := c.server().Pool
 		if pool == nil {
 			return false
 		}
@@ -213,9 +236,9 @@ func (c *EventConn) tell(own uint32) uint32 {
 	m := c.more.Load()
 	over := m != nil && m.over
 	c.mu.Unlock()
-	f, now := c.home.server.OnLowWater, own&^told
+	f, now := c.server().OnLowWater, own&^told
 	if over {
-		f, now = c.home.server.OnHighWater, own|told
+		f, now = c.server().OnHighWater, own|told
 	}
 	if f != nil && now != own {
 		c.call(func(c *EventConn) error { f(c); return nil })
@@ -225,7 +248,7 @@ func (c *EventConn) tell(own uint32) uint32 {
 
 // timeout deals with a read deadline that has passed.
 func (c *EventConn) timeout() {
-	s := c.home.server
+	s := c.server()
 	var next time.Time
 	if s.IdleTimeout > 0 {
 		next = time.Now().Add(s.IdleTimeout)
@@ -254,7 +277,7 @@ func (c *EventConn) call(f func(*EventConn) error) {
 
 // panicked reports a panic with the value v.
 func (c *EventConn) panicked(v any) error {
-	s, e := c.home.server, newPanicError(v)
+	s, e := c.server(), newPanicError(v)
 	s.panics.Add(1)
 	if s.OnPanic != nil {
 		s.OnPanic(c, e.Value, e.Stack)
@@ -309,7 +332,7 @@ func (c *EventConn) end(cause error, drain bool) bool {
 	wait := drain && len(m.out) > 0
 	if wait && first {
 		m.timed = true
-		c.fd.SetWriteDeadline(time.Now().Add(c.home.server.DrainTimeout))
+		c.fd.SetWriteDeadline(time.Now().Add(c.server().DrainTimeout))
 	}
 	c.mu.Unlock()
 	if !wait {
@@ -320,7 +343,7 @@ func (c *EventConn) end(cause error, drain bool) bool {
 
 // finish is the end of the last run.
 func (c *EventConn) finish(own uint32) {
-	s := c.home.server
+	s := c.server()
 	c.mu.Lock()
 	m := c.extend()
 	if !m.closing {
@@ -337,7 +360,7 @@ func (c *EventConn) finish(own uint32) {
 	if s.OnClose != nil && own&opened != 0 {
 		c.call(func(c *EventConn) error { s.OnClose(c, cause); return nil })
 	}
-	c.home.remove(c)
+	c.home.Load().leave(c)
 }
 
 // SetData keeps a value with the connection, for Data.

@@ -14,7 +14,8 @@ import (
 // buf, which all connections of a loop share, or in what the connection kept.
 type turn struct {
 	buf  []byte
-	data []byte // not consumed yet
+	data []byte       // not consumed yet
+	loop *moorrt.Loop // whose it is; nil for a Pool's
 }
 
 // ErrIncomplete is returned by Peek, Next, Discard and Read when there are
@@ -29,7 +30,7 @@ const leftRoom = 4 << 10
 // not to be read any more, or the budget is used up: what is then left over
 // makes WatchRead tell with the loop's next turn, behind all others.
 func (c *EventConn) read(t *turn) {
-	s := c.home.server
+	s := c.server()
 	for budget := s.Budget; ; {
 		buf, kept := c.input(t)
 		n, err := c.fd.TryRead(buf[kept:])
@@ -38,7 +39,7 @@ func (c *EventConn) read(t *turn) {
 			if s.IdleTimeout > 0 {
 				c.fd.SetReadDeadline(time.Now().Add(s.IdleTimeout))
 			}
-			c.home.callbacks.Add(1)
+			c.home.Load().callbacks.Add(1)
 			t.data = buf[:kept+n]
 			c.turn = t
 			if s.OnReadable != nil {
@@ -63,7 +64,7 @@ func (c *EventConn) read(t *turn) {
 			return
 		}
 		if budget <= 0 {
-			c.home.cut.Add(1)
+			c.home.Load().cut.Add(1)
 			return
 		}
 	}
@@ -71,7 +72,7 @@ func (c *EventConn) read(t *turn) {
 
 // input returns the buffer to read into and how many bytes are there already.
 func (c *EventConn) input(t *turn) (buf []byte, kept int) {
-	s := c.home.server
+	s := c.server()
 	if c.more.Load() != nil {
 		c.mu.Lock()
 		m := c.more.Load()
@@ -97,7 +98,7 @@ func (c *EventConn) input(t *turn) (buf []byte, kept int) {
 // keep puts what OnReadable has left of buf away. kept is how much of it was
 // there before.
 func (c *EventConn) keep(t *turn, buf []byte, kept int) {
-	s, left := c.home.server, len(t.data)
+	s, left := c.server(), len(t.data)
 	if s.Poison {
 		defer poison(buf)
 	}

@@ -57,7 +57,7 @@ func (c *EventConn) write(p []byte) (n int, over bool, err error) {
 			return n, false, err
 		}
 	}
-	s, rest := c.home.server, p[n:]
+	s, rest := c.server(), p[n:]
 	if len(rest) == 0 {
 		return n, false, nil
 	}
@@ -90,7 +90,7 @@ func (c *EventConn) write(p []byte) (n int, over bool, err error) {
 
 // expect starts the time in which there must be progress. c.mu is held.
 func (c *EventConn) expect(m *more) {
-	if t := c.home.server.WriteTimeout; t > 0 && !m.closing {
+	if t := c.server().WriteTimeout; t > 0 && !m.closing {
 		m.timed = true
 		c.fd.SetWriteDeadline(time.Now().Add(t))
 	}
@@ -120,7 +120,7 @@ func (c *EventConn) flush() {
 func (c *EventConn) send() (why uint32, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s, m := c.home.server, c.more.Load()
+	s, m := c.server(), c.more.Load()
 	m.watching = false
 	if m.out != nil {
 		n, err := c.fd.TryWrite(m.out[m.off:])

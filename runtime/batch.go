@@ -38,7 +38,7 @@ func (fd *FD) readBatch(b *sys.Batch, flags int) (int, error) {
 		}
 		for i := range n {
 			bytes, _, _ := b.Result(i)
-			fd.loop.in.Add(uint64(bytes))
+			fd.Loop().in.Add(uint64(bytes))
 		}
 		return n, nil
 	}
@@ -65,7 +65,7 @@ func (fd *FD) writeBatch(b *sys.Batch, flags int) (int, error) {
 		n, errno := fd.callSendBatch(b, sent, flags)
 		for range n {
 			bytes, _, _ := b.Result(sent)
-			fd.loop.out.Add(uint64(bytes))
+			fd.Loop().out.Add(uint64(bytes))
 			sent++
 		}
 		switch errno {

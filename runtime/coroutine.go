@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/moor-net/moor/internal/goroutine"
+	"github.com/moor-net/moor/internal/prefetch"
 )
 
 // Coroutines run blocking code on event loops. Whenever an operation on an FD
@@ -94,6 +95,7 @@ type coroutine struct {
 
 	resume func() (struct{}, bool) // runs it until it switches back; false when it has ended
 	yield  func(struct{}) bool     // switches back
+	hints  [hints]uintptr          // memory that will be needed when it goes on: see foresee
 
 	// What it waits for when it has switched back, a side of an FD or a Pause;
 	// neither when it only gives way to others.
@@ -114,17 +116,28 @@ type coroutine struct {
 	struck  bool  // it was taken over at least once
 }
 
+// Where its hints are, one line of memory each.
+const (
+	buffer   = iota // that it reads into
+	yielding        // variables of yield
+	resuming        // and of resume; what they share with each other follows
+	hints    = resuming + 3
+)
+
 // start makes the coroutine itself. It is called by the first one to resume
 // it: Go's runtime wants the two to agree about locks on threads, and that one
 // has none.
 func (co *coroutine) start() {
 	co.resume, _ = iter.Pull(func(yield func(struct{}) bool) {
 		co.yield = yield
+		co.hints[yielding] = prefetch.Closure(yield)[0] // its variables are those of resume
 		defer co.end()
 		co.g.Store(goroutine.ID())
 		registered.add(co)
 		co.f()
 	})
+	resume := prefetch.Closure(co.resume)
+	copy(co.hints[resuming:], resume[:])
 }
 
 // end is called by the coroutine, the last thing that it does.
@@ -186,7 +199,10 @@ func (co *coroutine) settle(driven *Loop) {
 		co.again(driven)
 		return
 	}
-	co.loop = fd.loop
+	if driven == fd.Loop() {
+		driven.relieve(fd, s)
+	}
+	co.loop = fd.Loop()
 	if !s.announce(&co.job) {
 		co.again(driven)
 		return

@@ -117,16 +117,16 @@ func (fd *FD) timer(s *side) *wheel.Timer[*side] {
 
 // arm makes the wheel look at s at the moment at or before.
 func (fd *FD) arm(s *side, at int64) {
-	fd.loop.arm(fd.timer(s), at)
+	t := fd.timer(s)
+	for !fd.Loop().arm(fd, t, at) { // the FD has moved
+	}
 }
 
 // disarm takes the FD's entries out of the wheel, which would otherwise keep
 // a closed FD in memory until its deadline.
 func (fd *FD) disarm() {
-	if t := fd.timers.Load(); t != nil {
-		fd.loop.disarm(&t.r)
-		if w := t.w.Load(); w != nil {
-			fd.loop.disarm(w)
-		}
-	}
+	l := fd.Loop()
+	l.mu.Lock()
+	l.disarm(fd)
+	l.mu.Unlock()
 }

@@ -2,9 +2,10 @@
 // operations on them: it is what package poll is inside Go's own os and net.
 //
 // A [Runtime] has some loops, each a goroutine with a Poll of its own. An [FD]
-// is a descriptor that belongs to one of them. Its Read, Write and Accept try
-// the system call first when there is reason to, and otherwise put the calling
-// goroutine to sleep until the loop has seen the kernel's event.
+// is a descriptor that belongs to one of them at a time: see [Config].Pinned. Its
+// Read, Write and Accept try the system call first when there is reason to, and
+// otherwise put the calling goroutine to sleep until the loop has seen the kernel's
+// event.
 //
 // [Coroutines] are blocking code that the loops run themselves: an operation
 // that would block switches to the loop instead of putting a goroutine to

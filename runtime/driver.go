@@ -30,6 +30,8 @@ type driver struct {
 	crowded atomic.Bool               // take-overs have become a burden: see burden
 	rife    atomic.Int64              // and everybody's until this moment, zero for none
 	taken   atomic.Uint64
+	shed    atomic.Pointer[shedding] // what the loop gives to others, nil for nothing
+	moved   atomic.Uint64
 
 	// The driver's alone.
 	ready    readyList // coroutines to be resumed
@@ -199,10 +201,10 @@ func (l *Loop) charge(n int) {
 // too gives way a few times before it blocks, and what runs on a loop does not
 // wait.
 func (fd *FD) awaitRelease() {
-	if registered.n.Load() > 0 && fd.loop.rt.driven() {
+	if registered.n.Load() > 0 && fd.Loop().rt.driven() {
 		return
 	}
-	if co := registered.caller(fd.loop); co != nil && !goroutine.Locked() {
+	if co := registered.caller(fd.Loop()); co != nil && !goroutine.Locked() {
 		for range 8 {
 			if fd.mu.TryAwaitRelease() {
 				return

@@ -29,10 +29,12 @@ const (
 // called, and those that wait return os.ErrDeadlineExceeded when the
 // direction's deadline has passed.
 type FD struct {
-	mu     fdmutex.Mutex
-	loop   *Loop
+	mu fdmutex.Mutex
+	// loop changes only while both locks are held, by the loop's driver: see
+	// Loop.move. So do slot and polled.
+	loop   atomic.Pointer[Loop]
 	slot   slots.Handle // in the loop's table
-	polled netpoll.Slot // in its Poll's; no Binding, since the FD never changes Polls
+	polled netpoll.Slot // in its Poll's; no Binding, of which there is one for a Poll
 	// timers is made when a call first waits with a deadline. It belongs to
 	// the loop's wheel, whose lock guards it, and is never replaced.
 	timers atomic.Pointer[timers]
@@ -41,6 +43,7 @@ type FD struct {
 	sysfd int32
 	kind  Kind
 	drain drain
+	asked uint8 // the round in which it was last considered for a move: see shedding
 }
 
 // drain says whether a short read means that nothing is left.
@@ -77,7 +80,7 @@ func (fd *FD) Init(rt *Runtime, sysfd int, kind Kind) error {
 	// A Shutdown may find fd before attach is through with it, or have looked
 	// before fd was there to be found.
 	fd.mu.Ref()
-	l := fd.loop
+	l := fd.Loop()
 	if l == nil {
 		l = rt.pick()
 	}
@@ -88,21 +91,22 @@ func (fd *FD) Init(rt *Runtime, sysfd int, kind Kind) error {
 		fd.Shut() // or it was found
 	}
 	if fd.mu.Unref() {
-		fd.loop.detach(fd)
+		fd.Loop().detach(fd)
 		return net.ErrClosed
 	}
 	return nil
 }
 
 // Place makes Init give fd to the loop l instead of the least loaded one.
-func (fd *FD) Place(l *Loop) { fd.loop = l }
+func (fd *FD) Place(l *Loop) { fd.loop.Store(l) }
 
 // Sysfd returns the descriptor's number. It stays valid only as long as the
 // caller knows the FD to be open: RawControl is for everybody else.
 func (fd *FD) Sysfd() int { return int(fd.sysfd) }
 
-// Loop returns the loop that the FD belongs to.
-func (fd *FD) Loop() *Loop { return fd.loop }
+// Loop returns the loop that the FD belongs to, which may be another one the next
+// time: see Config.Pinned.
+func (fd *FD) Loop() *Loop { return fd.loop.Load() }
 
 // Close wakes every blocked call, waits until the last user has left, and
 // closes the descriptor. Later calls return net.ErrClosed. While there are
@@ -154,7 +158,7 @@ func (fd *FD) wakeAll() {
 // release is called once, by the last user of a closed FD. The slots go before
 // the number does: whoever gets it next finds no trace of us.
 func (fd *FD) release() error {
-	fd.loop.detach(fd)
+	fd.Loop().detach(fd)
 	var err error
 	if fd.w.state.Load()&detached == 0 {
 		err = sys.Close(int(fd.sysfd))

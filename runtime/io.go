@@ -28,12 +28,12 @@ func (fd *FD) Read(p []byte) (n int, err error) {
 			if fd.r.take() {
 				n, again, err = fd.attemptRead(p)
 			} else {
-				err = fd.wait(&fd.r)
+				err = fd.waitInto(&fd.r, p)
 			}
 		}
 	}
 	fd.end(fdmutex.Read)
-	fd.loop.charge(n)
+	fd.Loop().charge(n)
 	return n, err
 }
 
@@ -54,7 +54,7 @@ func (fd *FD) attemptRead(p []byte) (n int, again bool, err error) {
 	if n == 0 || n == len(p) || !fd.drained() {
 		fd.r.keep()
 	}
-	fd.loop.in.Add(uint64(n))
+	fd.Loop().in.Add(uint64(n))
 	return n, false, fd.eof(n)
 }
 
@@ -108,7 +108,7 @@ func (fd *FD) Write(p []byte) (n int, err error) {
 		}
 	}
 	fd.end(fdmutex.Write)
-	fd.loop.charge(n)
+	fd.Loop().charge(n)
 	return n, err
 }
 
@@ -126,7 +126,7 @@ func (fd *FD) attemptWrite(p []byte) (n int, again bool, err error) {
 	case n == 0 && len(p) > 0:
 		return 0, false, io.ErrUnexpectedEOF
 	}
-	fd.loop.out.Add(uint64(n))
+	fd.Loop().out.Add(uint64(n))
 	return n, false, nil
 }
 

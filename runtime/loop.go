@@ -30,7 +30,7 @@ type Loop struct {
 	table slots.Table[atomic.Pointer[FD]]
 	done  chan struct{} // closed when the goroutine has ended
 
-	mu    sync.Mutex // guards wheel and next
+	mu    sync.Mutex // guards wheel and next, and moves of FDs to other loops
 	wheel wheel.Wheel[*side]
 	next  int64               // what timer is set to: when the loop looks at the wheel
 	timer *registration.Timer // registered with poll under timerToken
@@ -86,16 +86,22 @@ func (l *Loop) attach(fd *FD) error {
 		l.leave()
 		return net.ErrClosed
 	}
-	fd.loop = l
-	fd.slot = l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
+	fd.loop.Store(l)
 	var err error
-	fd.polled, err = l.poll.AttachAsked(uintptr(fd.sysfd), netpoll.Token(fd.slot), interest)
-	if err != nil {
-		l.table.Free(fd.slot, forget)
+	if fd.slot, fd.polled, err = l.register(fd); err != nil {
 		l.leave()
-		return err
 	}
-	return nil
+	return err
+}
+
+// register gives fd a place in the loop's table and its Poll's.
+func (l *Loop) register(fd *FD) (slots.Handle, netpoll.Slot, error) {
+	slot := l.table.Take(func(_ slots.Handle, p *atomic.Pointer[FD]) { p.Store(fd) })
+	polled, err := l.poll.AttachAsked(uintptr(fd.sysfd), netpoll.Token(slot), interest)
+	if err != nil {
+		l.table.Free(slot, forget)
+	}
+	return slot, polled, err
 }
 
 func forget(p *atomic.Pointer[FD]) { p.Store(nil) }
@@ -124,14 +130,18 @@ func (l *Loop) leave() {
 	}
 }
 
-// arm makes the loop look at t at the moment at or before. An entry that is
-// there already for an earlier moment serves.
-func (l *Loop) arm(t *wheel.Timer[*side], at int64) {
+// arm makes the loop look at t, an entry of fd's, at the moment at or before. One
+// that is there already for an earlier moment serves. It reports false if fd belongs
+// to another loop.
+func (l *Loop) arm(fd *FD, t *wheel.Timer[*side], at int64) bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if fd.Loop() != l {
+		return false
+	}
 	if t.Set() {
 		if t.When() <= at {
-			l.mu.Unlock()
-			return
+			return true
 		}
 		l.wheel.Remove(t)
 	}
@@ -139,7 +149,7 @@ func (l *Loop) arm(t *wheel.Timer[*side], at int64) {
 	if at < l.next {
 		l.setTimer(at)
 	}
-	l.mu.Unlock()
+	return true
 }
 
 // setTimer makes the loop look at the wheel at the moment at. l.mu is held.
@@ -152,10 +162,14 @@ func (l *Loop) setTimer(at int64) {
 	}
 }
 
-func (l *Loop) disarm(t *wheel.Timer[*side]) {
-	l.mu.Lock()
-	l.wheel.Remove(t)
-	l.mu.Unlock()
+// disarm takes fd's entries out of the wheel. l.mu is held.
+func (l *Loop) disarm(fd *FD) {
+	if t := fd.timers.Load(); t != nil {
+		l.wheel.Remove(&t.r)
+		if w := t.w.Load(); w != nil {
+			l.wheel.Remove(w)
+		}
+	}
 }
 
 // run is the loop's driver. It ends when the Poll is closed, or another goroutine
@@ -194,11 +208,14 @@ func (l *Loop) run() {
 		if !driving {
 			return
 		}
-		l.meter.end()
+		if now := l.meter.end(); now >= l.rt.balancer.due.Load() {
+			l.rt.balancer.look(l.rt.loops, now)
+		}
 		// Goroutines that were woken run first, and the events that come
 		// meanwhile are fetched together. Without any the loop uses its time
-		// slice: giving it away would put those who compute first.
-		if woke || jobs || n > 0 && !ran {
+		// slice: giving it away would put those who compute first. Before it waits in
+		// the kernel itself it gives way anyway.
+		if (woke || jobs || n > 0 && !ran) && !l.waitsSoon() {
 			l.yield()
 		}
 	}

@@ -36,7 +36,7 @@ func (fd *FD) readFrom(p []byte, addr *sys.RawAddr) (int, error) {
 		if errno != 0 {
 			return n, os.NewSyscallError(sys.RecvFromName, errno)
 		}
-		fd.loop.in.Add(uint64(n))
+		fd.Loop().in.Add(uint64(n))
 		return n, fd.eof(n)
 	}
 }
@@ -77,7 +77,7 @@ func (fd *FD) readMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 		if errno != 0 {
 			return n, oobn, rflags, os.NewSyscallError(sys.RecvMsgName, errno)
 		}
-		fd.loop.in.Add(uint64(n))
+		fd.Loop().in.Add(uint64(n))
 		return n, oobn, rflags, fd.eof(n)
 	}
 }
@@ -106,7 +106,7 @@ func (fd *FD) writeTo(p []byte, addr *sys.RawAddr) (int, error) {
 	for {
 		switch errno := fd.callSendTo(p, addr); errno {
 		case 0:
-			fd.loop.out.Add(uint64(len(p)))
+			fd.Loop().out.Add(uint64(len(p)))
 			return len(p), nil
 		case syscall.EAGAIN:
 			if err := fd.awaitSpace(); err != nil {
@@ -145,7 +145,7 @@ func (fd *FD) writeMsg(p, oob []byte, addr *sys.RawAddr) (n, oobn int, err error
 		switch errno {
 		case 0:
 			n = min(n, count)
-			fd.loop.out.Add(uint64(n))
+			fd.Loop().out.Add(uint64(n))
 			return n, len(oob), nil
 		case syscall.EAGAIN:
 			if err := fd.awaitSpace(); err != nil {

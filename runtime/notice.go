@@ -62,7 +62,7 @@ func (fd *FD) NotifyRead(n *Notice) error {
 	due, err := fd.set(n)
 	switch {
 	case due && err == nil:
-		fd.loop.post(&n.job)
+		fd.Loop().post(&n.job)
 	case due && !n.unset(): // CancelRead was first
 		return nil
 	}
@@ -128,7 +128,7 @@ func (fd *FD) CancelRead(n *Notice) bool {
 		fd.r.who.Store(nil)
 		fd.end(fdmutex.Read)
 	default:
-		fd.loop.post(woken)
+		fd.Loop().post(woken)
 	}
 	return true
 }
@@ -165,7 +165,7 @@ func (n *Notice) settle(certain bool) (due bool, err error) {
 			s.who.Store(nil)
 			return true, refused
 		}
-		n.turn = uint16(fd.loop.turns.Load())
+		n.turn = uint16(fd.Loop().turns.Load())
 		if !s.announce(&n.job) {
 			continue
 		}
@@ -247,12 +247,12 @@ func (n *Notice) finish(due bool, err error) {
 // have read since. That saves a system call. Not so for errors, which writes
 // take too, and what comes with them.
 func (n *Notice) believes() bool {
-	return netpoll.Fresh && n.turn != uint16(n.fd.loop.turns.Load()) && n.fd.r.state.Load()&pressing == 0
+	return netpoll.Fresh && n.turn != uint16(n.fd.Loop().turns.Load()) && n.fd.r.state.Load()&pressing == 0
 }
 
 // post runs the job that rouse returned, if any, by way of the loop.
 func (fd *FD) post(j *job) {
 	if j != nil {
-		fd.loop.post(j)
+		fd.Loop().post(j)
 	}
 }

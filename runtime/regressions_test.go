@@ -164,7 +164,7 @@ func refuse(t *testing.T, fd *FD) {
 	t.Helper()
 	fd.r.take()
 	fd.w.take()
-	if err := fd.loop.poll.Detach(fd.polled); err != nil {
+	if err := fd.Loop().poll.Detach(fd.polled); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -430,5 +430,27 @@ func TestShutdownMissesNobody(t *testing.T) {
 				t.Fatal("an FD is open and its loop has ended")
 			}
 		}
+	}
+}
+
+// The end of a period in a wait that something else had ended was taken for one in the
+// next wait: that one's first ended the bet, or made it a long one.
+func TestPeriodsOfAnEndedWaitAreForgotten(t *testing.T) {
+	var b bet
+	now := int64(time.Hour)
+	clock := func() int64 { return now }
+	b.expired(clock)
+	if b.lost() {
+		t.Fatal("over with the first wait in vain")
+	}
+	now += int64(time.Second)
+	if b.won(clock); b.gains != 1 {
+		t.Error("a short wait is none")
+	}
+	b.expired(clock)
+	b.spent = 0
+	b.lost()
+	if b.expired(clock) {
+		t.Error("over with the first period of a wait")
 	}
 }

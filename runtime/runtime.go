@@ -18,6 +18,10 @@ type Config struct {
 	// takes the loop over; a millisecond when zero, for ever when negative.
 	// See Coroutines.
 	Patience time.Duration
+	// Pinned keeps descriptors on the loop that they began on. Otherwise, when a
+	// loop has far more to do than others for some tenths of a second, a part of
+	// the connections that its coroutines and callbacks serve go on on those.
+	Pinned bool
 }
 
 // A Runtime is a set of event loops. Its methods may be called from any
@@ -32,6 +36,7 @@ type Runtime struct {
 	ended   bool // guarded by ending
 
 	watchdog watchdog
+	balancer balancer
 }
 
 // New starts a Runtime. The caller ends it with Shutdown. It returns an error
@@ -54,6 +59,7 @@ func New(config Config) (*Runtime, error) {
 		}
 		rt.loops = append(rt.loops, l)
 	}
+	rt.balancer.init(n, config.Pinned)
 	for _, l := range rt.loops {
 		go l.run()
 	}
@@ -91,19 +97,27 @@ func (rt *Runtime) Loops() int { return len(rt.loops) }
 // Loop returns the i'th loop, counting from zero.
 func (rt *Runtime) Loop(i int) *Loop { return rt.loops[i] }
 
-// pick returns the loop with the fewest descriptors.
+// pick returns the loop with the fewest descriptors among those that are not being
+// relieved of some.
 func (rt *Runtime) pick() *Loop {
 	start := int(rt.next.Add(1))
 	var best *Loop
 	least := int64(0)
 	for i := range rt.loops {
 		l := rt.loops[(start+i)%len(rt.loops)]
-		if n := l.conns.Load(); best == nil || n < least {
+		n := l.conns.Load()
+		if l.shed.Load() != nil {
+			n += overloaded
+		}
+		if best == nil || n < least {
 			best, least = l, n
 		}
 	}
 	return best
 }
+
+// overloaded is more than a loop can have descriptors.
+const overloaded = 1 << 32
 
 // conns returns the number of descriptors.
 func (rt *Runtime) conns() int64 {

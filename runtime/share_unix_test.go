@@ -8,8 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A descriptor that is no socket can be shared too.
-func TestSharedPipe(t *testing.T) {
+// A descriptor need not be a socket, and one that is none can be shared too.
+func TestPipe(t *testing.T)       { testPipe(t, func(*FD) {}) }
+func TestSharedPipe(t *testing.T) { testPipe(t, (*FD).Share) }
+
+func testPipe(t *testing.T, prepare func(*FD)) {
 	rt := start(t, 1)
 	var fds [2]int
 	if err := unix.Pipe(fds[:]); err != nil {
@@ -19,7 +22,7 @@ func TestSharedPipe(t *testing.T) {
 	for i, fd := range []*FD{&r, &w} {
 		unix.CloseOnExec(fds[i])
 		unix.SetNonblock(fds[i], true)
-		fd.Share()
+		prepare(fd)
 		if err := fd.Init(rt, fds[i], Stream); err != nil {
 			t.Fatal(err)
 		}

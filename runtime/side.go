@@ -48,6 +48,7 @@ type side struct {
 	seat     parker.Parker
 	who      atomic.Pointer[job] // valid while waiting is set
 	state    atomic.Uint32
+	asking   asking
 }
 
 const (
@@ -78,8 +79,8 @@ func (s *side) take() bool {
 // keep says that the next operation is worth trying too.
 func (s *side) keep() { s.state.Or(ready) }
 
-// waiter returns who waits, as it looks now: the goroutine that sleeps, or the job that is to be
-// run, or neither.
+// waiter returns who waits, as it looks now: the goroutine that sleeps, or the job
+// that is to be run, or neither.
 func (s *side) waiter() (g uintptr, j *job) {
 	switch state := s.state.Load(); {
 	case state&asleep != 0:

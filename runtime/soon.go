@@ -14,7 +14,7 @@ import (
 
 // A loop with few connections waits after each request, and the next one comes
 // some microseconds later. To be parked and woken by Go's scheduler then takes
-// more than the request. After some short waits in a row the next ones are
+// more than the request. After some short waits the next ones are
 // therefore made in the kernel itself: see netpoll.Poll.PollSoon. With more
 // connections that would be a loss: while the loop is parked several events come,
 // which it then deals with together. So a wait that brings more than one counts as
@@ -30,27 +30,33 @@ import (
 // for a period of netpoll.SoonLimit, or two, and others may have waited for it. How
 // many short waits there must be before the next bet is doubled each time, unless
 // the last one has brought much: of all waits it is never more than a small part
-// that are in vain.
+// that are in vain. A wait that is not short costs some of those that were: were it
+// all of them, a machine that holds its guests up now and then would never see enough.
+//
+// That a period ends in a wait does not make it a long one. How long it was is seen
+// when something has come.
 type bet struct {
 	doublings atomic.Int32 // of the stake: how many short waits are to come first
-	shorts    int32        // how many have, in a row
+	shorts    int32        // how many have
 	gains     int32        // waits since it was made that were not in vain
 	spent     int32        // the price of those that were, less what gains have paid back
+	since     int64        // the moment in the wait at which a period ended, zero if none has
 }
 
 const (
 	shortWait  = 100 * time.Microsecond // a wait that the next one is expected to be like
 	firstStake = 32
+	longPrice  = 32 // short waits that a long one takes back
 	mostOften  = 11 // doublings: 65,536
-	muchGain   = 1 << 12
-	lossPrice  = 6             // gains that make up for a wait in vain
-	mostSpent  = 2 * lossPrice // the end of a period may come after any part of it: once is no proof
+	muchGain   = 1 << 10
+	lossPrice  = 6 // gains that make up for a wait in vain
+	mostSpent  = 2 * lossPrice
 )
 
 // ripe notes a wait that the bet was not on, and reports whether to make it now.
 func (b *bet) ripe(took time.Duration) bool {
 	if took > shortWait {
-		b.shorts = 0
+		b.shorts = max(b.shorts-longPrice, 0)
 		return false
 	}
 	if b.shorts++; b.shorts < firstStake<<b.doublings.Load() {
@@ -60,14 +66,34 @@ func (b *bet) ripe(took time.Duration) bool {
 	return true
 }
 
-// won notes a wait that was not in vain.
-func (b *bet) won() {
+// won notes a wait that has brought what was expected, at the moment that now
+// returns, and reports whether the bet is over: it may have been too long.
+func (b *bet) won(now func() int64) bool {
+	if b.since != 0 {
+		if now()-b.since > int64(shortWait) {
+			return b.lost()
+		}
+		b.since = 0
+	}
 	b.spent = max(b.spent-1, 0)
 	b.gains = min(b.gains+1, muchGain)
+	return false
 }
 
-// lost notes one that was, and reports whether the bet is over.
+// expired notes the end of a period in a wait, and reports whether the bet is over:
+// that is so with the second.
+func (b *bet) expired(now func() int64) bool {
+	if b.since != 0 {
+		b.end()
+		return true
+	}
+	b.since = now()
+	return false
+}
+
+// lost notes a wait that was in vain, and reports whether the bet is over.
 func (b *bet) lost() bool {
+	b.since = 0 // what comes next is another wait
 	if b.spent += lossPrice; b.spent < mostSpent {
 		return false
 	}
@@ -82,8 +108,11 @@ func (b *bet) end() {
 	} else {
 		b.doublings.Store(min(b.doublings.Load()+1, mostOften))
 	}
-	b.gains, b.spent = 0, 0
+	b.gains, b.spent, b.since = 0, 0, 0
 }
+
+// waitsSoon reports whether the driver is about to wait in the kernel itself.
+func (l *Loop) waitsSoon() bool { return l.soon && l.ready.first == nil }
 
 // wait polls for events when there is nothing else to do. woke says whether the
 // last turn has woken goroutines.
@@ -94,11 +123,16 @@ func (l *Loop) wait(woke bool) (n int, err error) {
 	if l.soon {
 		parker.Yield() // to those who can run
 		n, err = l.poll.PollSoon(l.batch)
-		if n == 1 && (!woke || l.single) {
-			l.bet.won()
-		} else if l.bet.lost() {
-			l.soon = false
+		var over bool
+		switch {
+		case n == 0:
+			over = l.bet.expired(mono.Now)
+		case n == 1 && (!woke || l.single):
+			over = l.bet.won(mono.Now)
+		default:
+			over = l.bet.lost()
 		}
+		l.soon = !over
 		return n, err
 	}
 	before := mono.Now()
@@ -148,7 +182,7 @@ const notShort = time.Duration(1<<63 - 1)
 // leads reports whether the caller, who is about to sleep until s is ready, may
 // wait in the loop's place instead.
 func (fd *FD) leads(s *side) bool {
-	d := &fd.loop.lead
+	d := &fd.Loop().lead
 	return netpoll.WaitsSoon && s == &fd.r && d.slot.Load() == uint64(fd.slot) && d.g.Load() == goroutine.ID()
 }
 
@@ -162,7 +196,7 @@ func (d *lead) wait(fd *FD) {
 	if d.events == nil {
 		d.events = netpoll.NewEvents(leadEvents)
 	}
-	l := fd.loop
+	l := fd.Loop()
 	for {
 		parker.Yield() // to those who can run
 		if fd.r.state.Load()&asleep == 0 {
@@ -175,11 +209,14 @@ func (d *lead) wait(fd *FD) {
 		}
 		switch state := fd.r.state.Load(); {
 		case state&ready != 0:
-			d.bet.won()
-			return
+			if !d.bet.won(mono.Now) {
+				return
+			}
 		case state&asleep == 0: // closed, or a deadline: seen late
 			d.bet.end()
-		case leads && !d.bet.lost():
+		case !leads: // somebody else has ended it
+			d.bet.since = 0
+		case n == 0 && !d.bet.expired(mono.Now), n > 0 && !d.bet.lost():
 			continue
 		}
 		d.slot.Store(0)

@@ -61,9 +61,9 @@ func alone(t *testing.T, fd *FD, peer int) {
 	}
 	twoProcessors(t) // on one it is the loop that does
 	eventually(t, "the reader leads", func() bool {
-		fd.loop.lead.bet.doublings.Store(0) // whatever was lost before
+		fd.Loop().lead.bet.doublings.Store(0) // whatever was lost before
 		exchanges(t, peer, 100)
-		return fd.loop.lead.slot.Load() == uint64(fd.slot)
+		return fd.Loop().lead.slot.Load() == uint64(fd.slot)
 	})
 }
 
@@ -211,31 +211,87 @@ func TestBetsThatAreLostBecomeRare(t *testing.T) {
 		t.Errorf("a bet after %d short waits", n)
 	}
 	for range muchGain {
-		b.won()
+		b.won(nil)
 	}
 	lose()
 	if n := waits(); n != firstStake {
 		t.Errorf("a bet after %d short waits, after one that was won", n)
 	}
-	b.ripe(0)
-	b.ripe(shortWait + 1)
-	if n := waits(); n != firstStake {
-		t.Errorf("a bet after %d short waits in a row", n)
-	}
 	for range 10 * lossPrice {
 		for range lossPrice {
-			b.won()
+			b.won(nil)
 		}
 		if b.lost() {
 			t.Fatal("lost although the gains have paid for it")
 		}
 	}
 	for n := 0; ; n++ {
-		if b.won(); b.lost() {
+		if b.won(nil); b.lost() {
 			break
 		}
 		if n == mostSpent {
 			t.Fatal("a gain for each wait in vain is enough")
 		}
+	}
+}
+
+// A long wait now and then puts a bet off, and does not make it impossible.
+func TestALongWaitNowAndThenPutsABetOff(t *testing.T) {
+	var b bet
+	waits := func(shorts int) (n int) { // so many before each long one
+		for {
+			for range shorts {
+				if n++; b.ripe(shortWait) {
+					return n
+				}
+				if n > 100*firstStake {
+					return 0
+				}
+			}
+			b.ripe(shortWait + 1)
+		}
+	}
+	if n := waits(firstStake - 1); n != 0 {
+		t.Errorf("a bet after %d short waits, a long one after each %d", n, firstStake-1)
+	}
+	b.ripe(notShort)
+	b.doublings.Store(4)
+	if n, want := waits(2*longPrice), (firstStake<<4-longPrice)*2; n < want-2*longPrice || n > want {
+		t.Errorf("a bet after %d short waits, a long one after each %d; want some %d", n, 2*longPrice, want)
+	}
+}
+
+// The end of a period in a short wait says nothing; in a long one it does, and two
+// are the end.
+func TestPeriodsEndInWaitsOfAllLengths(t *testing.T) {
+	var b bet
+	now := int64(time.Hour)
+	clock := func() int64 { return now }
+	for range 10 * mostSpent {
+		if b.expired(clock) {
+			t.Fatal("over with the end of one period")
+		}
+		if now += int64(shortWait); b.won(clock) {
+			t.Fatal("over after a short wait")
+		}
+	}
+	if b.gains != 10*mostSpent {
+		t.Errorf("%d gains", b.gains)
+	}
+	long := func() (over bool) {
+		b.expired(clock)
+		now += int64(shortWait) + 1
+		return b.won(clock)
+	}
+	if long() || !long() {
+		t.Error("not over with the second long wait")
+	}
+	for b.gains = muchGain; !b.expired(clock); {
+	}
+	if b.doublings.Load() != 0 || b.since != 0 {
+		t.Errorf("after two periods: %d doublings, since %d", b.doublings.Load(), b.since)
+	}
+	if b.expired(clock); !b.expired(clock) || b.doublings.Load() != 1 {
+		t.Error("not over with the second period")
 	}
 }

@@ -42,7 +42,7 @@ func (fd *FD) sendFile(file int, limit int64) (sent int64, handled bool, err err
 		n, errno := sys.Sendfile(int(fd.sysfd), file, int(chunk))
 		if n > 0 {
 			sent += int64(n)
-			fd.loop.out.Add(uint64(n))
+			fd.Loop().out.Add(uint64(n))
 		}
 		switch errno {
 		case 0:
@@ -97,7 +97,7 @@ func (fd *FD) spliceRead(pipe, max int) (int, error) {
 		if errno != 0 {
 			return 0, os.NewSyscallError("splice", errno)
 		}
-		fd.loop.in.Add(uint64(n))
+		fd.Loop().in.Add(uint64(n))
 		return n, nil
 	}
 }
@@ -126,7 +126,7 @@ func (fd *FD) spliceWrite(pipe, n int) (int, error) {
 		// The pipe has data: if this would block it is for lack of space.
 		m, errno := sys.Splice(int(fd.sysfd), pipe, n-done)
 		done += m
-		fd.loop.out.Add(uint64(m))
+		fd.Loop().out.Add(uint64(m))
 		switch errno {
 		case 0:
 			if m == 0 {

@@ -25,9 +25,11 @@ type LoopStats struct {
 	BytesRead    uint64 // bytes read from its descriptors
 	BytesWritten uint64 // bytes written to its descriptors
 	TakeOvers    uint64 // times that a coroutine kept the loop for too long
+	Moved        uint64 // descriptors that it has given to loops with less to do
 	// Turn is how long the loop's turns took, from when it has the events until
 	// it waits for the next ones; meanwhile no other event is seen. Of turns
-	// with few events and no jobs only a sample is timed, which counts for all.
+	// with few events and no jobs, as long as they are short, only a sample is timed,
+	// which counts for all.
 	Turn Durations
 	// Lag is how late the loop was: from the moment that a job was posted, or
 	// that a deadline was to be looked at, until it was done. Of jobs that come
@@ -67,6 +69,7 @@ func (rt *Runtime) Stats() Stats {
 			Turn:         l.meter.turn.read(),
 			Lag:          l.meter.lag.read(),
 			TakeOvers:    l.taken.Load(),
+			Moved:        l.moved.Load(),
 		}
 	}
 	return s

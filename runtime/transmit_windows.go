@@ -46,7 +46,7 @@ func (fd *FD) transmit(file windows.Handle, offset, n int64) (sent int64, err er
 		var m uint32
 		m, err = fd.transmitOnce(file, offset+sent, chunk)
 		sent += int64(m)
-		fd.loop.out.Add(uint64(m))
+		fd.Loop().out.Add(uint64(m))
 		if m < chunk {
 			break
 		}
@@ -61,7 +61,7 @@ func (fd *FD) associate() error {
 	if fd.w.state.Load()&ported != 0 {
 		return nil
 	}
-	if err := fd.loop.poll.AssociateHandle(windows.Handle(fd.sysfd)); err != nil {
+	if err := fd.Loop().poll.AssociateHandle(windows.Handle(fd.sysfd)); err != nil {
 		return closedPoll(err)
 	}
 	fd.w.state.Or(ported)
@@ -89,7 +89,7 @@ func (fd *FD) transmitOnce(file windows.Handle, offset int64, n uint32) (uint32,
 	t := &transmission{fd: fd, done: make(chan struct{})}
 	t.op.Done, t.op.Cancel = t.complete, t.cancel
 	fd.w.take() // what is told from now on may be that it is done
-	err := fd.loop.poll.Start(&t.op, func(raw *windows.Overlapped) error {
+	err := fd.Loop().poll.Start(&t.op, func(raw *windows.Overlapped) error {
 		raw.Offset, raw.OffsetHigh = uint32(offset), uint32(offset>>32)
 		return windows.TransmitFile(windows.Handle(fd.sysfd), file, n, 0, raw, nil, windows.TF_WRITE_BEHIND)
 	})

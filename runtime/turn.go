@@ -125,6 +125,9 @@ func foresee(all []woken) {
 		if co, ok := w.job.to.(*coroutine); ok {
 			w.g = co.g.Load()
 			prefetch.Goroutine(w.g)
+			for _, a := range co.hints {
+				prefetch.Lines(a, 1)
+			}
 		}
 	}
 	for i := range all {

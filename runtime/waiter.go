@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/moor-net/moor/internal/mono"
+	"github.com/moor-net/moor/internal/prefetch"
 	"github.com/moor-net/moor/netpoll"
 )
 
@@ -16,8 +17,12 @@ import (
 // wait puts the caller to sleep until s is ready; a coroutine switches back
 // instead. It returns the error that ends the wait otherwise. The caller holds
 // the side's lock.
-func (fd *FD) wait(s *side) error {
-	if co := registered.caller(fd.loop); co != nil && !co.mustBlock() {
+func (fd *FD) wait(s *side) error { return fd.waitInto(s, nil) }
+
+// waitInto is wait for a read into p.
+func (fd *FD) waitInto(s *side, p []byte) error {
+	if co := registered.caller(fd.Loop()); co != nil && !co.mustBlock() {
+		co.hints[buffer] = prefetch.Buffer(p)
 		return co.wait(fd, s)
 	}
 	for s.unlessReady(asleep) {
@@ -30,7 +35,7 @@ func (fd *FD) wait(s *side) error {
 			return err
 		} // or somebody has woken us too, whose Unpark ends the sleep
 		if fd.leads(s) {
-			fd.loop.lead.wait(fd)
+			fd.Loop().lead.wait(fd)
 		}
 		s.seat.Park()
 		if s.state.Load()&ready != 0 {
@@ -81,7 +86,9 @@ func (fd *FD) rearm(s *side) error {
 	if s == &fd.r {
 		ready = netpoll.Readable
 	}
-	err := fd.loop.poll.Rearm(fd.polled, ready)
+	s.asking.begin()
+	err := fd.Loop().poll.Rearm(fd.polled, ready)
+	s.asking.end()
 	if errors.Is(err, os.ErrClosed) {
 		return net.ErrClosed // of the Poll: the runtime was shut down
 	}

@@ -48,7 +48,7 @@ func (fd *FD) WatchWrite(w *Watch) error { return fd.watch(&fd.w, w) }
 
 func (fd *FD) watch(s *side, w *Watch) error {
 	if !s.announce(&w.job) {
-		fd.loop.post(&w.job)
+		fd.Loop().post(&w.job)
 		return nil
 	}
 	err := fd.ended(s)

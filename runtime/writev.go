@@ -37,7 +37,7 @@ func (fd *FD) writev(bufs *[][]byte) (int64, error) {
 		n, errno := fd.callWritev(*bufs)
 		consume(bufs, n)
 		done += int64(n)
-		fd.loop.out.Add(uint64(n))
+		fd.Loop().out.Add(uint64(n))
 		switch {
 		case errno == syscall.EAGAIN:
 			if err := fd.awaitSpace(); err != nil {

@@ -5,6 +5,7 @@ package prefetch
 import (
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -55,6 +56,31 @@ func sleepsInReceive() bool {
 	return false
 }
 
+// What is hinted at for a function are its variables, shared ones also where they are.
+func TestAClosuresVariablesAreWhereItLeadsTo(t *testing.T) {
+	a, b := new([8]byte), 0
+	f := func() *[8]byte { b++; a[0]++; return a }
+	words := Closure(f)
+	a, b = f(), b+1 // a changes too, so that f shares both
+	want := []uintptr{uintptr(unsafe.Pointer(&a)), uintptr(unsafe.Pointer(&b))}
+	if got := words[1:]; !slices.Contains(got, want[0]) || !slices.Contains(got, want[1]) {
+		t.Errorf("the variables are at %#x, want %#x", got, want)
+	}
+	if at := *(*uintptr)(unsafe.Pointer(&f)); words[0] != at {
+		t.Errorf("the function value is %#x, want %#x", words[0], at)
+	}
+}
+
+func TestABufferIsWhereItBegins(t *testing.T) {
+	p := make([]byte, 9)
+	if a := Buffer(p[3:]); a != uintptr(unsafe.Pointer(&p[3])) {
+		t.Errorf("Buffer = %#x, want %p", a, &p[3])
+	}
+	if a := Buffer(nil); a != 0 {
+		t.Errorf("Buffer = %#x for no buffer", a)
+	}
+}
+
 // Addresses of no memory, and none at all, do no harm.
 func TestAnyAddressWillDo(t *testing.T) {
 	for _, a := range []uintptr{0, 1, 4096, ^uintptr(0), 1 << 63, 1 << 47} {
@@ -67,10 +93,13 @@ func TestAnyAddressWillDo(t *testing.T) {
 
 func TestNothingIsAllocated(t *testing.T) {
 	g := goroutine.ID()
+	f := func() (uintptr, *testing.T) { return g, t }
 	if n := testing.AllocsPerRun(100, func() {
 		Lines(g, 2)
 		Goroutine(g)
 		Stack(g)
+		Lines(Buffer(nil), 1)
+		Closure(f)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -69,6 +69,7 @@ func Runtime(rt *runtime.Runtime, labels ...string) Collector {
 			counter("read_bytes_total", "Bytes read from the loop's descriptors.", l.BytesRead)
 			counter("written_bytes_total", "Bytes written to the loop's descriptors.", l.BytesWritten)
 			counter("take_overs_total", "Times that a coroutine kept the loop for too long.", l.TakeOvers)
+			counter("moved_total", "Descriptors that the loop has given to others with less to do.", l.Moved)
 			p.Histogram("moor_loop_turn_seconds", "How long the loop's turns took, by a sample.", l.Turn, labels...)
 			p.Histogram("moor_loop_lag_seconds", "How late the loop came to its jobs and deadlines.", l.Lag, labels...)
 		}
