@@ -98,6 +98,7 @@ func TestBroadcastToIdleWebSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	sizes := []int{1, 121, 122, 4000, 70_000, 0}
+	goroutinesAtOnce(n)
 	warm := members{startPeers(t, "members", ln.Addr().String(), 50)}
 	waitForMembers(t, r, 50)
 	for i, size := range sizes {
