@@ -60,7 +60,7 @@ func newLoop(rt *Runtime, index int) (*Loop, error) {
 	}
 	l := &Loop{rt: rt, index: index, poll: poll, done: make(chan struct{}),
 		next: wheel.Never, timer: registration.NewTimer(), batch: netpoll.NewEvents(eventsPerTurn),
-		woken: make([]woken, 0, groupSize)}
+		woken: make([]woken, 0, eventsPerTurn)}
 	if err := poll.Register(l.timer, timerToken, netpoll.Readable, netpoll.Edge); err != nil {
 		poll.Close()
 		return nil, err

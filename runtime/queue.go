@@ -70,7 +70,7 @@ func (q *queue) post(j *job) {
 }
 
 // jobsPerTurn bounds the jobs of a turn: events come between them and the rest.
-const jobsPerTurn = 256
+const jobsPerTurn = 64
 
 // run runs the jobs that were queued when it is called, up to jobsPerTurn; what
 // they queue comes with the next turn, and so does the rest.

@@ -8,13 +8,10 @@ import (
 	"github.com/moor-net/moor/netpoll"
 )
 
-// eventsPerTurn bounds a turn: what else is ready comes with the next one.
-const eventsPerTurn = 256
-
-// groupSize is how many events are dealt with before the goroutines that they
-// wake may run. It is few enough that what is fetched for the first is still in
-// the processor's caches when the last has been served.
-const groupSize = 32
+// eventsPerTurn bounds a turn: what else is ready comes with the next one. It is few
+// enough that what is fetched for the first is still in the processor's caches when
+// the last has been served, which is done before the next events are fetched.
+const eventsPerTurn = 32
 
 // A woken is an FD that there is an event for, with who waits to read from it.
 type woken struct {
@@ -25,28 +22,10 @@ type woken struct {
 }
 
 // deliver tells the FDs that the turn's events concern. It reports whether there
-// are jobs, and whether goroutines were woken that have not had a chance to run.
+// are jobs, and whether goroutines were woken.
 func (l *Loop) deliver() (jobs, woke bool) {
-	for i := 0; i < l.batch.Len(); {
-		if woke {
-			l.meter.end() // what others do is no part of the turn
-			l.yield()
-			l.meter.begin(l.batch.Len() - i)
-		}
-		var due, more bool
-		i, due, more = l.gather(i)
-		jobs = jobs || more
-		if woke = l.tell(); due {
-			l.expire()
-		}
-	}
-	return jobs, woke
-}
-
-// gather looks up the FDs of a group, of the events from i on. It returns where
-// the next group begins, whether the wheel is due, and whether there are jobs.
-func (l *Loop) gather(i int) (next int, due, jobs bool) {
-	for ; i < l.batch.Len() && len(l.woken) < groupSize; i++ {
+	due := false
+	for i := range l.batch.Len() {
 		ev := l.batch.At(i)
 		switch ev.Token() {
 		case timerToken:
@@ -69,10 +48,13 @@ func (l *Loop) gather(i int) (next int, due, jobs bool) {
 	if len(l.woken) >= many {
 		foresee(l.woken)
 	}
-	return i, due, jobs
+	if woke = l.tell(); due {
+		l.expire()
+	}
+	return jobs, woke
 }
 
-// tell tells the FDs of the group, and reports whether that has woken a
+// tell tells the FDs of the turn, and reports whether that has woken a
 // goroutine.
 func (l *Loop) tell() (woke bool) {
 	l.lead.alone = 0
@@ -124,7 +106,8 @@ func foresee(all []woken) {
 		}
 		if co, ok := w.job.to.(*coroutine); ok {
 			w.g = co.g.Load()
-			prefetch.Goroutine(w.g)
+			prefetch.Coroutine(w.g)
+			prefetch.Lines(uintptr(unsafe.Pointer(&co.budget)), 1) // what a turn needs last
 			for _, a := range co.hints {
 				prefetch.Lines(a, 1)
 			}

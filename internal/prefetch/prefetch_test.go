@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"unsafe"
 
 	"github.com/moor-net/moor/internal/goroutine"
@@ -88,6 +89,7 @@ func TestAnyAddressWillDo(t *testing.T) {
 		Lines(a, 0)
 	}
 	Goroutine(0)
+	Coroutine(0)
 	Stack(0)
 }
 
@@ -97,12 +99,26 @@ func TestNothingIsAllocated(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		Lines(g, 2)
 		Goroutine(g)
+		Coroutine(g)
 		Stack(g)
 		Lines(Buffer(nil), 1)
 		Closure(f)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// What a switch needs besides is where synctest's bubble is, at which every switch
+// looks: the one word of that line that a test can set.
+func TestASwitchLooksAtTheBubble(t *testing.T) {
+	const word = 8                                                                      // behind coroarg
+	bubble := func() uintptr { return sleepsAt(goroutine.ID() + switched + word - 56) } // which reads at 56
+	before := bubble()
+	synctest.Test(t, func(*testing.T) {
+		if in := bubble(); before != 0 || in == 0 {
+			t.Errorf("a bubble changes %#x to %#x", before, in)
+		}
+	})
 }
 
 func BenchmarkStack(b *testing.B) {
