@@ -69,7 +69,8 @@ func (q *queue) post(j *job) {
 	q.signal.Set(netpoll.Readable) // fails when the loop is ending, which runs j too
 }
 
-// jobsPerTurn bounds the jobs of a turn: events come between them and the rest.
+// jobsPerTurn bounds the jobs of a turn: events come between them and the rest, and
+// of these a turn has few.
 const jobsPerTurn = 64
 
 // run runs the jobs that were queued when it is called, up to jobsPerTurn; what

@@ -106,7 +106,7 @@ func foresee(all []woken) {
 		}
 		if co, ok := w.job.to.(*coroutine); ok {
 			w.g = co.g.Load()
-			prefetch.Coroutine(w.g)
+			prefetch.Goroutine(w.g)
 			prefetch.Lines(uintptr(unsafe.Pointer(&co.budget)), 1) // what a turn needs last
 			for _, a := range co.hints {
 				prefetch.Lines(a, 1)

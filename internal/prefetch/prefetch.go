@@ -15,15 +15,16 @@
 package prefetch
 
 // Sizes in lines. What a goroutine that is woken and runs needs of its structure
-// is in its first part; of its stack, what the calls use that it sleeps in.
+// is in its first part, but for one line; of its stack, what the calls use that it
+// sleeps in.
 const (
 	structure = 4
 	stack     = 12
 )
 
-// switched is where a structure has what a switch between coroutines needs besides:
-// coroarg and bubble of runtime's type g.
-const switched = 384
+// apart is where that line is: coroarg and bubble of runtime's type g, at which the
+// scheduler looks when the goroutine sleeps again or switches to another.
+const apart = 384
 
 // Lines asks for n lines from the one on that address is in.
 func Lines(address uintptr, n int) { lines(address, n) }
@@ -33,14 +34,7 @@ func Lines(address uintptr, n int) { lines(address, n) }
 func Goroutine(g uintptr) {
 	if g != 0 {
 		lines(g, structure)
-	}
-}
-
-// Coroutine is Goroutine for one that another switches to and that switches back.
-func Coroutine(g uintptr) {
-	if g != 0 {
-		lines(g, structure)
-		lines(g+switched, 1)
+		lines(g+apart, 1)
 	}
 }
 

@@ -89,7 +89,6 @@ func TestAnyAddressWillDo(t *testing.T) {
 		Lines(a, 0)
 	}
 	Goroutine(0)
-	Coroutine(0)
 	Stack(0)
 }
 
@@ -99,7 +98,6 @@ func TestNothingIsAllocated(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		Lines(g, 2)
 		Goroutine(g)
-		Coroutine(g)
 		Stack(g)
 		Lines(Buffer(nil), 1)
 		Closure(f)
@@ -108,11 +106,11 @@ func TestNothingIsAllocated(t *testing.T) {
 	}
 }
 
-// What a switch needs besides is where synctest's bubble is, at which every switch
-// looks: the one word of that line that a test can set.
-func TestASwitchLooksAtTheBubble(t *testing.T) {
-	const word = 8                                                                      // behind coroarg
-	bubble := func() uintptr { return sleepsAt(goroutine.ID() + switched + word - 56) } // which reads at 56
+// The line apart from the others is where synctest's bubble is, at which the scheduler
+// looks: the one word of it that a test can set.
+func TestTheLineApartHasTheBubble(t *testing.T) {
+	const word = 8                                                                   // behind coroarg
+	bubble := func() uintptr { return sleepsAt(goroutine.ID() + apart + word - 56) } // which reads at 56
 	before := bubble()
 	synctest.Test(t, func(*testing.T) {
 		if in := bubble(); before != 0 || in == 0 {
