@@ -15,18 +15,22 @@ func (fd *FD) ReadBatch(b *sys.Batch, flags int) (int, error) {
 	if err := fd.begin(fdmutex.Read); err != nil {
 		return 0, err
 	}
-	n, err := fd.readBatch(b, flags)
+	n, bytes, err := fd.readBatch(b, flags)
 	fd.end(fdmutex.Read)
+	fd.Loop().charge(bytes)
 	return n, err
 }
 
-func (fd *FD) readBatch(b *sys.Batch, flags int) (int, error) {
+func (fd *FD) readBatch(b *sys.Batch, flags int) (n, bytes int, err error) {
 	if err := fd.r.expired(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for {
 		if err := fd.awaitData(); err != nil {
-			return 0, err
+			if flags != 0 {
+				fd.r.keep() // the error queue was empty, for instance
+			}
+			return 0, 0, err
 		}
 		n, errno := fd.callRecvBatch(b, flags)
 		if errno == syscall.EAGAIN {
@@ -34,13 +38,14 @@ func (fd *FD) readBatch(b *sys.Batch, flags int) (int, error) {
 		}
 		fd.r.keep()
 		if errno != 0 {
-			return 0, os.NewSyscallError(sys.RecvBatchName, errno)
+			return 0, 0, os.NewSyscallError(sys.RecvBatchName, errno)
 		}
 		for i := range n {
-			bytes, _, _ := b.Result(i)
-			fd.Loop().in.Add(uint64(bytes))
+			k, _, _ := b.Result(i)
+			bytes += k
 		}
-		return n, nil
+		fd.Loop().in.Add(uint64(bytes))
+		return n, bytes, nil
 	}
 }
 
@@ -51,32 +56,33 @@ func (fd *FD) WriteBatch(b *sys.Batch, flags int) (int, error) {
 	if err := fd.begin(fdmutex.Write); err != nil {
 		return 0, err
 	}
-	n, err := fd.writeBatch(b, flags)
+	n, bytes, err := fd.writeBatch(b, flags)
 	fd.end(fdmutex.Write)
+	fd.Loop().charge(bytes)
 	return n, err
 }
 
-func (fd *FD) writeBatch(b *sys.Batch, flags int) (int, error) {
+func (fd *FD) writeBatch(b *sys.Batch, flags int) (sent, bytes int, err error) {
 	if err := fd.w.expired(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	sent := 0
 	for sent < b.Len() {
 		n, errno := fd.callSendBatch(b, sent, flags)
 		for range n {
-			bytes, _, _ := b.Result(sent)
-			fd.Loop().out.Add(uint64(bytes))
+			k, _, _ := b.Result(sent)
+			fd.Loop().out.Add(uint64(k))
+			bytes += k
 			sent++
 		}
 		switch errno {
 		case 0:
 		case syscall.EAGAIN:
 			if err := fd.awaitSpace(); err != nil {
-				return sent, err
+				return sent, bytes, err
 			}
 		default:
-			return sent, os.NewSyscallError(sys.SendBatchName, errno)
+			return sent, bytes, os.NewSyscallError(sys.SendBatchName, errno)
 		}
 	}
-	return sent, nil
+	return sent, bytes, nil
 }

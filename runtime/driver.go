@@ -205,7 +205,7 @@ func (fd *FD) awaitRelease() {
 		return
 	}
 	if co := registered.caller(fd.Loop()); co != nil && !goroutine.Locked() {
-		for range 8 {
+		for i := 0; i < 8 && !co.detached(); i++ { // one that is holds up no loop
 			if fd.mu.TryAwaitRelease() {
 				return
 			}

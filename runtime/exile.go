@@ -54,8 +54,10 @@ func (co *coroutine) mustBlock() bool {
 // move begins an exile of a coroutine that is to be resumed, on a goroutine of its
 // own.
 func (co *coroutine) move() {
+	if co.exile == 0 {
+		co.group.blocking.Add(1)
+	}
 	co.exile = firstTerm
-	co.group.blocking.Add(1)
 	go co.alone()
 }
 

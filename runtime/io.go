@@ -147,7 +147,13 @@ func (fd *FD) Accept(addr *sys.RawAddr) (int, error) {
 	if err := fd.begin(fdmutex.Read); err != nil {
 		return -1, err
 	}
-	defer fd.end(fdmutex.Read)
+	n, err := fd.accept(addr)
+	fd.end(fdmutex.Read)
+	fd.Loop().charge(0)
+	return n, err
+}
+
+func (fd *FD) accept(addr *sys.RawAddr) (int, error) {
 	if err := fd.r.expired(); err != nil {
 		return -1, err
 	}
@@ -195,6 +201,7 @@ func (fd *FD) RawControl(f func(uintptr)) error {
 // readability in between: see syscall.RawConn. On Windows the socket blocks while
 // f runs. Errors are *os.SyscallError of what changes that.
 func (fd *FD) RawRead(f func(uintptr) bool) error {
+	fd.Loop().charge(0) // before: f may panic
 	if err := fd.begin(fdmutex.Read); err != nil {
 		return err
 	}
@@ -207,6 +214,7 @@ func (fd *FD) RawRead(f func(uintptr) bool) error {
 
 // RawWrite is RawRead for writing.
 func (fd *FD) RawWrite(f func(uintptr) bool) error {
+	fd.Loop().charge(0)
 	if err := fd.begin(fdmutex.Write); err != nil {
 		return err
 	}
@@ -219,6 +227,7 @@ func (fd *FD) RawWrite(f func(uintptr) bool) error {
 
 // callRaw calls f until it returns true.
 func (fd *FD) callRaw(s *side, f func(uintptr) bool) error {
+	defer s.keep() // nobody knows what f left, also if it panics or waiting fails
 	for {
 		s.take() // an event that comes while f runs is not lost
 		done, err := fd.callRawOnce(s, f)
@@ -226,7 +235,6 @@ func (fd *FD) callRaw(s *side, f func(uintptr) bool) error {
 		case err != nil:
 			return err
 		case done:
-			s.keep() // nobody knows what f left
 			return nil
 		}
 		if err := fd.wait(s); err != nil {

@@ -240,6 +240,7 @@ const politeness = 16
 // end is the last thing that the last driver does.
 func (l *Loop) end() {
 	l.queue.end()
+	l.timer.Close() // or it would keep the Poll until the next deadline
 	l.dismiss()
 	l.g.Store(0)
 	close(l.done)

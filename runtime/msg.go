@@ -17,6 +17,7 @@ func (fd *FD) ReadFrom(p []byte, addr *sys.RawAddr) (int, error) {
 	}
 	n, err := fd.readFrom(p, addr)
 	fd.end(fdmutex.Read)
+	fd.Loop().charge(n)
 	return n, err
 }
 
@@ -54,6 +55,7 @@ func (fd *FD) ReadMsg(p, oob []byte, flags int, addr *sys.RawAddr) (n, oobn, rfl
 	}
 	n, oobn, rflags, err = fd.readMsg(p, oob, flags, addr)
 	fd.end(fdmutex.Read)
+	fd.Loop().charge(n)
 	return n, oobn, rflags, err
 }
 
@@ -96,6 +98,7 @@ func (fd *FD) WriteTo(p []byte, addr *sys.RawAddr) (int, error) {
 	}
 	n, err := fd.writeTo(p, addr)
 	fd.end(fdmutex.Write)
+	fd.Loop().charge(n)
 	return n, err
 }
 
@@ -128,6 +131,7 @@ func (fd *FD) WriteMsg(p, oob []byte, addr *sys.RawAddr) (n, oobn int, err error
 	}
 	n, oobn, err = fd.writeMsg(p, oob, addr)
 	fd.end(fdmutex.Write)
+	fd.Loop().charge(n)
 	return n, oobn, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/internal/goroutine"
+	"github.com/moor-net/moor/internal/mono"
 	"github.com/moor-net/moor/internal/sys"
 	"github.com/moor-net/moor/netpoll"
 )
@@ -453,4 +454,160 @@ func TestPeriodsOfAnEndedWaitAreForgotten(t *testing.T) {
 	if b.expired(clock) {
 		t.Error("over with the first period of a wait")
 	}
+}
+
+// Shutdown waited for a sleep of the watchdog, which is as long as its patience is.
+func TestShutdownDoesNotWaitForThePatient(t *testing.T) {
+	needCoroutines(t)
+	rt, err := New(Config{Loops: 1, Patience: 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cs Coroutines
+	ran := make(chan struct{})
+	cs.Go(rt.Loop(0), func() { close(ran) })
+	within(t, ran, "the coroutine runs")
+	eventually(t, "the watchdog is awake", func() bool { return !rt.watchdog.asleep.Load() })
+	ended := make(chan error)
+	go func() { ended <- rt.Shutdown(context.Background()) }()
+	if err := within(t, ended, "Shutdown"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A function that RawRead called and that left data behind, by giving up at the
+// deadline or by a panic, had spent the event that told of them: the next Read waited
+// for another.
+func TestRawReadLeavesWhatIsThere(t *testing.T) {
+	for name, raw := range map[string]func(fd *FD) error{
+		"deadline": func(fd *FD) error { return fd.RawRead(func(uintptr) bool { return false }) },
+		"panic": func(fd *FD) error {
+			defer func() { recover() }()
+			return fd.RawRead(func(uintptr) bool { panic("on purpose") })
+		},
+		"exit": func(fd *FD) error {
+			gone := make(chan struct{})
+			go func() {
+				defer close(gone)
+				fd.RawRead(func(uintptr) bool { goruntime.Goexit(); return true })
+			}()
+			<-gone
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := pair(t, start(t, 1))
+			var buf [8]byte
+			a.r.take() // or it is ready before the event
+			if _, err := b.Write([]byte("abc")); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the event", func() bool { return a.r.state.Load()&ready != 0 })
+			if err := a.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+				t.Fatal(err)
+			}
+			if err := raw(a); name == "deadline" && !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("RawRead returned %v", err)
+			}
+			if err := a.SetReadDeadline(time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+			read := make(chan int, 1)
+			go func() { n, _ := a.Read(buf[:]); read <- n }()
+			if n := within(t, read, "data that are there"); n != 3 {
+				t.Errorf("read %d bytes, want 3", n)
+			}
+		})
+	}
+}
+
+// A coroutine that was moved to goroutine mode and, when it was woken for nothing,
+// moved again was counted twice.
+func TestMovedCoroutineIsCountedOnce(t *testing.T) {
+	rt := startWith(t, Config{Loops: 1})
+	l := rt.Loop(0)
+	var cs Coroutines
+	fd, _ := rawPair(t, rt, l)
+	cs.Go(l, func() { fd.Read(make([]byte, 1)) })
+	waitFor(t, &fd.r)
+	l.rife.Store(mono.After(time.Hour))
+	for range 5 {
+		fd.RouseRead()
+		waitFor(t, &fd.r) // again
+	}
+	if st := cs.Stats(); st.Blocking != 1 {
+		t.Errorf("while it runs: %+v", st)
+	}
+	l.rife.Store(0)
+	fd.Close()
+	eventually(t, "it ends", func() bool { return cs.Stats().Running == 0 })
+	if st := cs.Stats(); st.Blocking != 0 {
+		t.Errorf("after its end: %+v", st)
+	}
+}
+
+// A coroutine in goroutine mode that closed what somebody else still used got back to a
+// loop, which it then kept.
+func TestClosingCoroutineIsNotResumed(t *testing.T) {
+	rt := startWith(t, Config{Loops: 1})
+	var cs Coroutines
+	cs.score.Store(scoreMost) // new ones begin moved
+	for range probe {
+		fd, _ := rawPair(t, rt, rt.Loop(0))
+		hold, held, closing, closed := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go fd.RawControl(func(uintptr) { close(held); <-hold })
+		within(t, held, "somebody uses the descriptor")
+		cs.started.Store(0) // it is none of those that are asked
+		word := rt.Loop(0).word.Load()
+		cs.Go(rt.Loop(0), func() { close(closing); fd.Close(); close(closed) })
+		within(t, closing, "the coroutine closes it")
+		time.AfterFunc(time.Millisecond, func() { close(hold) })
+		within(t, closed, "Close")
+		if rt.Loop(0).word.Load() != word {
+			t.Fatal("a loop has resumed it")
+		}
+	}
+	eventually(t, "all end", func() bool { return cs.Stats().Running == 0 })
+	if st := cs.Stats(); st.TakeOvers != 0 || st.Blocking != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// A deadline that was still to come when the Runtime ended kept the memory of its loop.
+func TestEndedRuntimeIsForgotten(t *testing.T) {
+	gone := make(chan struct{})
+	func() { // whose variables are forgotten too
+		rt, err := New(Config{Loops: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		goruntime.AddCleanup(rt.loops[0].poll, func(struct{}) { close(gone) }, struct{}{})
+		var ends [2]FD
+		for i, s := range socketPair(t) {
+			if err := ends[i].Init(rt, s, Stream); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := ends[0].SetReadDeadline(time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		read := make(chan struct{})
+		go func() { ends[0].Read(make([]byte, 1)); close(read) }()
+		waitFor(t, &ends[0].r)
+		ends[0].Close()
+		ends[1].Close()
+		within(t, read, "the end of Read")
+		if err := rt.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	eventually(t, "the collector takes it", func() bool {
+		goruntime.GC()
+		select {
+		case <-gone:
+			return true
+		default:
+			return false
+		}
+	})
 }

@@ -24,6 +24,7 @@ func (fd *FD) SendFile(file uintptr, limit int64) (sent int64, handled bool, err
 	}
 	sent, handled, err = fd.sendFile(int(file), limit)
 	fd.end(fdmutex.Write)
+	fd.Loop().charge(int(sent))
 	return sent, handled, err
 }
 
@@ -73,6 +74,7 @@ func (fd *FD) SpliceRead(pipe, max int) (int, error) {
 	}
 	n, err := fd.spliceRead(pipe, max)
 	fd.end(fdmutex.Read)
+	fd.Loop().charge(n)
 	return n, err
 }
 
@@ -111,6 +113,7 @@ func (fd *FD) SpliceWrite(pipe, n int) (int, error) {
 	}
 	done, err := fd.spliceWrite(pipe, n)
 	fd.end(fdmutex.Write)
+	fd.Loop().charge(done)
 	return done, err
 }
 

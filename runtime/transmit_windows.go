@@ -30,6 +30,7 @@ func (fd *FD) TransmitFile(file uintptr, offset, n int64) (sent int64, err error
 	}
 	sent, err = fd.transmit(windows.Handle(file), offset, n)
 	fd.end(fdmutex.Write)
+	fd.Loop().charge(int(sent))
 	return sent, err
 }
 

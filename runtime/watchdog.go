@@ -22,8 +22,7 @@ type watchdog struct {
 
 	mu      sync.Mutex
 	started bool
-	ending  atomic.Bool
-	stop    chan struct{} // closed after ending was set
+	stop    chan struct{}
 	done    chan struct{}
 }
 
@@ -63,7 +62,6 @@ func (d *watchdog) end() {
 	d.started = true
 	d.mu.Unlock()
 	if started && d.patience >= 0 {
-		d.ending.Store(true)
 		close(d.stop)
 		<-d.done
 	}
@@ -82,7 +80,8 @@ func (d *watchdog) rouse() {
 func (d *watchdog) run(loops []*Loop) {
 	defer close(d.done)
 	seen := make([]uint64, len(loops))
-	for !d.ending.Load() {
+	next := time.NewTimer(0)
+	for {
 		quiet := true
 		for i, l := range loops {
 			w := l.word.Load()
@@ -102,7 +101,12 @@ func (d *watchdog) run(loops []*Loop) {
 			}
 		}
 		before := mono.Now()
-		time.Sleep(d.patience / 2)
+		next.Reset(d.patience / 2)
+		select {
+		case <-next.C:
+		case <-d.stop:
+			return
+		}
 		d.late.Store(mono.Now()-before > int64(d.patience/2+lateness))
 	}
 }

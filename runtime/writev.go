@@ -21,6 +21,7 @@ func (fd *FD) Writev(bufs *[][]byte) (int64, error) {
 	}
 	n, err := fd.writev(bufs)
 	fd.end(fdmutex.Write)
+	fd.Loop().charge(int(n))
 	return n, err
 }
 
