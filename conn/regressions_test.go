@@ -96,3 +96,45 @@ func TestWaitReadableNeedsNoLoopForWhatIsThere(t *testing.T) {
 		t.Errorf("Read returned %d, %v", n, err)
 	}
 }
+
+// "::" was no list of two addresses, as in package net, which falls back to 0.0.0.0.
+func TestUnspecifiedAddressIsPackageNets(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	taken, err := net.ListenPacket("udp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	_, busy, _ := net.SplitHostPort(taken.LocalAddr().String())
+	dial := func(network, address string, dial func(string, string) (net.Conn, error)) string {
+		c, err := dial(network, address)
+		if err != nil {
+			return err.Error()
+		}
+		defer c.Close()
+		return c.RemoteAddr().String()
+	}
+	for _, network := range []string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"} {
+		for _, host := range []string{"[::]", "[::0]", "[::ffff:0.0.0.0]", "0.0.0.0"} {
+			got, want := dial(network, host+":"+port, conn.Dial), dial(network, host+":"+port, net.Dial)
+			if got != want {
+				t.Errorf("Dial(%s, %s): %s, package net %s", network, host, got, want)
+			}
+		}
+	}
+	_, want := net.ListenPacket("udp", "[::]:"+busy)
+	_, got := conn.ListenPacket("udp", "[::]:"+busy)
+	if got == nil || want == nil || got.Error() != want.Error() {
+		t.Errorf("ListenPacket: %v, package net %v", got, want)
+	}
+	from := net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	theirs, ours := net.Dialer{LocalAddr: &from}, conn.Dialer{LocalAddr: &from}
+	if got, want := dial("tcp", "[::]:"+port, ours.Dial), dial("tcp", "[::]:"+port, theirs.Dial); got != want {
+		t.Errorf("from 127.0.0.1: %s, package net %s", got, want)
+	}
+}

@@ -34,12 +34,13 @@ type acceptor struct {
 	listeners map[net.Listener]struct{}
 	ended     context.Context // from the first use on
 	end       context.CancelFunc
-	left      chan struct{} // a connection has
+	left      chan struct{} // a connection has, or somebody who takes them in
 
 	conns    atomic.Int64
 	accepted atomic.Uint64
 	failed   atomic.Uint64
 	pausing  atomic.Int32 // listeners
+	taking   atomic.Int32 // who may be about to take a connection in
 }
 
 // init makes what the zero acceptor lacks. a.mu is held.
@@ -49,6 +50,32 @@ func (a *acceptor) init() {
 		a.left = make(chan struct{}, 1)
 		a.listeners = make(map[net.Listener]struct{})
 	}
+}
+
+// begin lets the caller take connections in until done, unless the server was shut
+// down: a Shutdown waits for it as well, since a connection that was accepted is
+// counted only some time after. ln, if any, is closed by close.
+func (a *acceptor) begin(ln net.Listener) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.init()
+	if a.ended.Err() != nil {
+		return false
+	}
+	if ln != nil {
+		a.listeners[ln] = struct{}{}
+	}
+	a.taking.Add(1)
+	return true
+}
+
+// done is begin's end.
+func (a *acceptor) done(ln net.Listener) {
+	a.mu.Lock()
+	delete(a.listeners, ln)
+	a.mu.Unlock()
+	a.taking.Add(-1)
+	a.tell()
 }
 
 // serve is serveAny for servers that need connections of this package.
@@ -65,19 +92,10 @@ func (a *acceptor) serve(ln net.Listener, pool moorrt.Pool, accept func(*TCPList
 // takes one connection.
 func (a *acceptor) serveAny(ln net.Listener, pool moorrt.Pool, accept func() error) error {
 	defer ln.Close()
-	a.mu.Lock()
-	a.init()
-	if a.ended.Err() != nil {
-		a.mu.Unlock()
+	if !a.begin(ln) {
 		return ErrServerClosed
 	}
-	a.listeners[ln] = struct{}{}
-	a.mu.Unlock()
-	defer func() {
-		a.mu.Lock()
-		delete(a.listeners, ln)
-		a.mu.Unlock()
-	}()
+	defer a.done(ln)
 	var pause time.Duration
 	for {
 		if pool != nil {
@@ -137,6 +155,11 @@ func (a *acceptor) closed() bool { return a.ended.Err() != nil }
 // leave takes one connection off the count.
 func (a *acceptor) leave() {
 	a.conns.Add(-1)
+	a.tell()
+}
+
+// tell wakes one who waits in awaitLeaving.
+func (a *acceptor) tell() {
 	if a.closed() {
 		select {
 		case a.left <- struct{}{}:
@@ -145,15 +168,17 @@ func (a *acceptor) leave() {
 	}
 }
 
-// awaitLeaving waits until there are no connections. It is for after close.
+// awaitLeaving waits until there are no connections, and nobody takes any in. It is
+// for after close.
 func (a *acceptor) awaitLeaving(ctx context.Context) error {
-	for a.conns.Load() > 0 {
+	for a.taking.Load() > 0 || a.conns.Load() > 0 {
 		select {
 		case <-a.left:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	a.tell() // the next one
 	return nil
 }
 

@@ -35,7 +35,8 @@ import (
 //
 //   - A connection reaches the server when its first byte is there, or its
 //     end. If neither comes within FirstByte it is closed without a word. A TLS
-//     connection's handshake is done before.
+//     connection's handshake is done before, in a context that has nothing of
+//     srv.BaseContext and srv.ConnContext.
 //   - When a connection has been idle for the Grace period, the server is made
 //     to let go of it, and gets it again when it is readable. If it ends while
 //     parked the server has no work with that. http.Server's IdleTimeout holds

@@ -1,11 +1,18 @@
 package listener_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
+	"log"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -199,4 +206,147 @@ func TestInheritedListenersConnectionsHaveOptions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A function of the tls.Config that panicked during the handshake that Park makes ended
+// the process, and one that called runtime.Goexit left the connection open.
+func TestParkOutlivesTLSCallbacks(t *testing.T) {
+	var ln net.Listener
+	ln, err := (&listener.ListenConfig{Runtime: newRuntime(t)}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, cert := ln.Addr().String(), certificate(t)
+	logged := make(logLines, 10)
+	srv := &http.Server{ErrorLog: log.New(logged, "", 0),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "answer") })}
+	what := make(chan string, 1)
+	if ln, err = listener.Park(srv, tls.NewListener(ln, &tls.Config{
+		GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if h.Context().Value(http.ServerContextKey) != srv || h.Context().Value(http.LocalAddrContextKey) == nil {
+				t.Error("the handshake's context has nothing of net/http's")
+			}
+			switch <-what {
+			case "panic":
+				panic("on purpose")
+			case "abort":
+				panic(http.ErrAbortHandler)
+			case "exit":
+				runtime.Goexit()
+			}
+			return &cert, nil
+		}})); err != nil {
+		t.Fatal(err)
+	}
+	go srv.Serve(ln)
+	defer srv.Close()
+	for _, w := range []string{"panic", "abort", "exit", "answer"} {
+		what <- w
+		c, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+		if (err == nil) != (w == "answer") {
+			t.Errorf("%s: Dial returned %v", w, err)
+		}
+		if err != nil {
+			continue
+		}
+		io.WriteString(c, "GET / HTTP/1.0\r\n\r\n")
+		if b, _ := io.ReadAll(c); !bytes.HasSuffix(b, []byte("answer")) {
+			t.Errorf("got %q", b)
+		}
+		c.Close()
+	}
+	// Those that failed were closed before their client knew.
+	if st := ln.(*listener.ParkListener).Stats(); st.Silent+st.Shaking+st.Parked > 0 {
+		t.Errorf("connections are left: %+v", st)
+	}
+	select {
+	case line := <-logged:
+		if !strings.HasPrefix(line, "http: panic serving 127.0.0.1:") || !strings.Contains(line, ": on purpose\n") {
+			t.Errorf("logged %q", line)
+		}
+	default:
+		t.Error("the panic was not logged")
+	}
+	if len(logged) > 0 {
+		t.Errorf("logged too: %q", <-logged)
+	}
+}
+
+// Of two that shut a server down at the same time the second waited for ever.
+func TestConcurrentShutdownsEnd(t *testing.T) {
+	ln, err := (&listener.ListenConfig{Runtime: newRuntime(t)}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := make(chan struct{})
+	s := &listener.Server{Handler: func(c net.Conn) { close(begun); io.Copy(io.Discard, c) }}
+	go s.Serve(ln)
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	const n = 3
+	ended := make(chan error, n)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for range n {
+		go func() { ended <- s.Shutdown(ctx) }()
+	}
+	c.Close()
+	for range n {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A connection that had just been accepted when a server was shut down was not waited
+// for: its handler ran afterwards.
+func TestShutdownWaitsForWhatIsBeingAccepted(t *testing.T) {
+	below, err := (&listener.ListenConfig{Runtime: newRuntime(t)}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln := slowListener{below, make(chan struct{}), make(chan struct{})}
+	var ran atomic.Bool
+	s := &listener.Server{Handler: func(net.Conn) { ran.Store(true) }}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ln) }()
+	c, err := net.Dial("tcp", below.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	<-ln.accepted
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Shutdown(over); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown, which had to wait, returned %v", err)
+	}
+	close(ln.goOn)
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if !ran.Load() {
+		t.Error("the handler runs after Shutdown")
+	}
+	if err := <-served; err != listener.ErrServerClosed {
+		t.Errorf("Serve returned %v", err)
+	}
+}
+
+// A slowListener's first Accept returns some time after it has accepted.
+type slowListener struct {
+	net.Listener
+	accepted, goOn chan struct{}
+}
+
+func (l slowListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		close(l.accepted)
+		<-l.goOn
+	}
+	return c, err
 }

@@ -110,12 +110,10 @@ func (s *Server) Serve(ln net.Listener) error {
 // does not wait for it. It returns ErrServerClosed, and leaves c alone, once
 // Shutdown or Close was called.
 func (s *Server) ServeConn(c net.Conn) error {
-	s.mu.Lock()
-	s.init()
-	s.mu.Unlock()
-	if s.closed() {
+	if !s.begin(nil) {
 		return ErrServerClosed
 	}
+	defer s.done(nil)
 	s.start(c)
 	return nil
 }

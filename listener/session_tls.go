@@ -1,8 +1,11 @@
 package listener
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
+	"runtime/debug"
 	"time"
 )
 
@@ -43,10 +46,26 @@ func (c *TLSSession) NetConn() net.Conn { return c.s.TCPConn }
 // handshake runs c's handshake and gives it to Accept. If it fails that is for
 // the server to find out and to tell: the *tls.Conn has kept the error.
 func (p *ParkListener) handshake(s *Session, c *tls.Conn) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		// A function of the tls.Config has panicked, which net/http reports too, or
+		// called runtime.Goexit.
+		if v := recover(); v != nil && v != http.ErrAbortHandler {
+			p.logf("http: panic serving %v: %v\n%s", c.RemoteAddr(), v, debug.Stack())
+		}
+		if s.end(shaking) {
+			p.remove(s)
+		}
+		s.TCPConn.Close()
+	}()
 	if d := p.handshakeTimeout(); d > 0 {
 		c.SetDeadline(time.Now().Add(d))
 	}
-	err := c.Handshake()
+	err := c.HandshakeContext(p.handshakeContext(c))
+	returned = true
 	c.SetDeadline(time.Time{})
 	if proto := c.ConnectionState().NegotiatedProtocol; err == nil && (proto == "" || proto == "http/1.1" || proto == "http/1.0") {
 		p.ready(s, shaking)
@@ -61,6 +80,17 @@ func (p *ParkListener) handshake(s *Session, c *tls.Conn) {
 	if gone || !p.push(c) {
 		c.Close()
 	}
+}
+
+// handshakeContext is what of net/http's context does not depend on a connection's
+// having been accepted.
+func (p *ParkListener) handshakeContext(c *tls.Conn) context.Context {
+	ctx := context.Background()
+	if p.srv != nil {
+		ctx = context.WithValue(ctx, http.ServerContextKey, p.srv)
+		ctx = context.WithValue(ctx, http.LocalAddrContextKey, c.LocalAddr())
+	}
+	return ctx
 }
 
 // handshakeTimeout is net/http's, and FirstByte's if that is shorter or the only one.

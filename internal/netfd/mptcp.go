@@ -1,9 +1,6 @@
 package netfd
 
-import (
-	"os"
-	"strings"
-)
+import "net"
 
 // MPTCP says whether Multipath TCP is tried. The zero value is the system's
 // default as the GODEBUG setting multipathtcp changes it: on for listeners and
@@ -20,19 +17,7 @@ func (m *MPTCP) Set(use bool) {
 }
 
 // Dial reports whether a dialer tries it.
-func (m MPTCP) Dial() bool { return m > 0 || m == 0 && strings.ContainsAny(mptcpSetting(), "13") }
+func (m MPTCP) Dial() bool { return m > 0 || m == 0 && new(net.Dialer).MultipathTCP() }
 
 // Listen reports whether a listener tries it.
-func (m MPTCP) Listen() bool { return m > 0 || m == 0 && !strings.ContainsAny(mptcpSetting(), "03") }
-
-// mptcpSetting returns the value of multipathtcp in GODEBUG, the last one
-// counting.
-func mptcpSetting() string {
-	settings := strings.Split(os.Getenv("GODEBUG"), ",")
-	for i := len(settings) - 1; i >= 0; i-- {
-		if v, ok := strings.CutPrefix(settings[i], "multipathtcp="); ok && len(v) == 1 {
-			return v
-		}
-	}
-	return ""
-}
+func (m MPTCP) Listen() bool { return m > 0 || m == 0 && new(net.ListenConfig).MultipathTCP() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // Resolve turns an address as programs write it into the list of addresses to
@@ -71,13 +72,21 @@ func internet(ctx context.Context, r *net.Resolver, n Network, address string) (
 		return []net.Addr{make(nil, "")}, nil
 	}
 	family := "ip" + n.family()
-	// A literal address may carry a zone, which lookups do not return. Otherwise
+	// A literal address may carry a zone, which LookupIP does not return. Otherwise
 	// there is nothing to look up, unless for the error of another family's.
 	if ip, err := netip.ParseAddr(host); err == nil {
+		sixteen := ip.As16()
+		literal := make(sixteen[:], ip.Zone())
+		// A system may be able to bind to "::" and not to connect to it: see
+		// go.dev/issue/18806.
+		unspecified := ip.WithZone("") == netip.IPv6Unspecified()
 		switch is4 := ip.Unmap().Is4(); {
+		case unspecified && family == "ip":
+			return []net.Addr{literal, make(net.IPv4zero, "")}, nil
+		case unspecified && family == "ip4":
+			return []net.Addr{make(net.IPv4zero, "")}, nil
 		case family == "ip" || is4 == (family == "ip4"):
-			sixteen := ip.As16()
-			return []net.Addr{make(sixteen[:], ip.Zone())}, nil
+			return []net.Addr{literal}, nil
 		case ip.Zone() != "":
 			return nil, &net.AddrError{Err: ErrNoSuitableAddress, Addr: host}
 		}
@@ -86,11 +95,26 @@ func internet(ctx context.Context, r *net.Resolver, n Network, address string) (
 	if err != nil {
 		return nil, err
 	}
+	zones := zones(ctx, r, host, ips)
 	addrs := []net.Addr{}
 	for _, ip := range ips {
-		addrs = append(addrs, make(ip, ""))
+		addrs = append(addrs, make(ip, zones[ip.String()]))
 	}
 	return addrs, nil
+}
+
+// zones returns the zones of those addresses of host that need one, as a hosts file may
+// name them. LookupIP leaves them out; LookupIPAddr looks for both families.
+func zones(ctx context.Context, r *net.Resolver, host string, ips []net.IP) map[string]string {
+	if !slices.ContainsFunc(ips, func(ip net.IP) bool { return ip.To4() == nil && ip.IsLinkLocalUnicast() }) {
+		return nil
+	}
+	all, _ := r.LookupIPAddr(ctx, host) // an address without its zone has an error of its own
+	zones := map[string]string{}
+	for _, a := range all {
+		zones[a.IP.String()] = a.Zone
+	}
+	return zones
 }
 
 // family returns the version that the network's name ends in, if it does.
