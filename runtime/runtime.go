@@ -16,7 +16,8 @@ type Config struct {
 	// Patience is how long a coroutine may keep its loop by blocking on
 	// something else than an FD, or by computing, until another goroutine
 	// takes the loop over; a millisecond when zero, for ever when negative.
-	// See Coroutines.
+	// One that computes while other processes want the processors may keep it
+	// four times as long. See Coroutines.
 	Patience time.Duration
 	// Pinned keeps descriptors on the loop that they began on. Otherwise, when a
 	// loop has far more to do than others for some tenths of a second, a part of

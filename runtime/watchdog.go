@@ -5,14 +5,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/moor-net/moor/internal/goroutine"
 	"github.com/moor-net/moor/internal/mono"
 )
 
 // A watchdog looks twice in every Patience at what the loops of a Runtime do.
 // A loop that has the same coroutine resumed as the last time is given to a
-// fresh goroutine. When no loop has run a coroutine since the last look the
-// watchdog sleeps until one does, so that an idle process needs no processor.
-// It is one goroutine, started together with the first coroutine.
+// fresh goroutine, unless that may not be the coroutine's doing: see doubtful.
+// When no loop has run a coroutine since the last look the watchdog sleeps until
+// one does, so that an idle process needs no processor. It is one goroutine,
+// started together with the first coroutine.
 type watchdog struct {
 	patience time.Duration // never if negative
 	asleep   atomic.Bool   // nobody looks until bell is rung
@@ -76,26 +78,41 @@ func (d *watchdog) rouse() {
 	}
 }
 
+// A sight is what the watchdog has seen of a loop.
+type sight struct {
+	word  uint64 // at the last look
+	times int    // that it was this one
+	out   bool   // threads have lost their processors meanwhile
+}
+
 // run is the watchdog's goroutine.
 func (d *watchdog) run(loops []*Loop) {
 	defer close(d.done)
-	seen := make([]uint64, len(loops))
+	seen := make([]sight, len(loops))
+	outs := int64(0) // how often threads had lost their processors at the last look
 	next := time.NewTimer(0)
 	for {
 		quiet := true
+		switches := involuntarySwitches()
 		for i, l := range loops {
-			w := l.word.Load()
-			if w == seen[i] && w&1 == 1 && l.word.CompareAndSwap(w, w+1) {
-				d.takeOver(l, &d.burdens[i], w)
-				w++
+			w, s := l.word.Load(), &seen[i]
+			if w != s.word {
+				*s = sight{word: w}
+				quiet = false
 			}
-			quiet = quiet && w == seen[i]
-			seen[i] = w
+			s.times++
+			s.out = s.out || switches != outs
+			if s.times > 1 && w&1 == 1 && !s.doubtful(l) && l.word.CompareAndSwap(w, w+1) {
+				d.takeOver(l, &d.burdens[i], w)
+			}
+			quiet = quiet && w&1 == 0
 		}
+		outs = switches
 		if quiet && d.fallAsleep(loops, seen) {
 			select {
-			case <-d.bell:
-				continue // and see what it is
+			case <-d.bell: // see what it is
+				outs = involuntarySwitches()
+				continue
 			case <-d.stop:
 				return
 			}
@@ -111,12 +128,24 @@ func (d *watchdog) run(loops []*Loop) {
 	}
 }
 
+// doubts is how many looks in a row may find the same coroutine resumed if it may be
+// that it would run, and its thread has no processor.
+const doubts = 8
+
+// doubtful reports whether the coroutine may not be to blame for having been resumed so
+// long. If the kernel has taken the processor from its thread for others, another
+// goroutine would have to wait for one as well: taking the loop over then costs more
+// than it brings.
+func (s *sight) doubtful(l *Loop) bool {
+	return s.out && s.times <= doubts && goroutine.Running(l.current.Load().g.Load())
+}
+
 // fallAsleep reports whether the watchdog may sleep: nothing was resumed since
 // it looked, and whatever is from now on will ring the bell.
-func (d *watchdog) fallAsleep(loops []*Loop, seen []uint64) bool {
+func (d *watchdog) fallAsleep(loops []*Loop, seen []sight) bool {
 	d.asleep.Store(true)
 	for i, l := range loops {
-		if l.word.Load() != seen[i] && d.asleep.CompareAndSwap(true, false) {
+		if l.word.Load() != seen[i].word && d.asleep.CompareAndSwap(true, false) {
 			return false
 		}
 	}

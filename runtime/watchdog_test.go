@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moor-net/moor/internal/goroutine"
 	"github.com/moor-net/moor/internal/mono"
 )
 
@@ -278,6 +279,40 @@ func TestCoroutinesOfABlockingKindBeginMoved(t *testing.T) {
 	}
 	if cs.score.Load() >= scoreLimit {
 		t.Error("they are still taken for blocking")
+	}
+}
+
+// A coroutine that would run is given the benefit of the doubt for a while when threads
+// have lost their processors; one that waits for something is not.
+func TestDoubt(t *testing.T) {
+	rt := startPatient(t, 2)
+	var cs Coroutines
+	release := make(chan struct{})
+	defer close(release)
+	begun := make(chan struct{}, 2)
+	cs.Go(rt.Loop(0), func() { begun <- struct{}{}; <-release })
+	within(t, begun, "a coroutine begins")
+	waits := rt.Loop(0)
+	eventually(t, "it waits", func() bool { return !goroutine.Running(waits.current.Load().g.Load()) })
+	// This one neither waits nor ends, as far as anybody can see.
+	runs := &Loop{}
+	runs.current.Store(&coroutine{})
+	runs.current.Load().g.Store(goroutine.ID())
+	for _, test := range []struct {
+		what  string
+		l     *Loop
+		s     sight
+		doubt bool
+	}{
+		{"runs", runs, sight{times: 2, out: true}, true},
+		{"runs, at last", runs, sight{times: doubts, out: true}, true},
+		{"runs for long", runs, sight{times: doubts + 1, out: true}, false},
+		{"runs, and nobody else wants a processor", runs, sight{times: 2}, false},
+		{"waits", waits, sight{times: 2, out: true}, false},
+	} {
+		if test.s.doubtful(test.l) != test.doubt {
+			t.Errorf("%s: doubtful: %v", test.what, !test.doubt)
+		}
 	}
 }
 

@@ -4,9 +4,12 @@ package goroutine
 
 import (
 	"iter"
+	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestIDIsTheSameWhileAGoroutineRuns(t *testing.T) {
@@ -115,5 +118,69 @@ func BenchmarkID(b *testing.B) {
 func BenchmarkLocked(b *testing.B) {
 	for range b.N {
 		Locked()
+	}
+}
+
+// A goroutine runs unless it waits, sleeps or is in a system call.
+func TestRunning(t *testing.T) {
+	if statusPlace() == nowhere {
+		t.Fatal("not found in this version of Go")
+	}
+	if !Running(ID()) || !Running(0) {
+		t.Error("the caller does not run")
+	}
+	is := func(id uintptr, want bool, what string) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); Running(id) != want; runtime.Gosched() {
+			if time.Now().After(end) {
+				t.Fatalf("%s: running: %v", what, !want)
+			}
+		}
+		// It stays so.
+		for range 100 {
+			if Running(id) != want {
+				t.Fatalf("%s: running: %v", what, !want)
+			}
+			runtime.GC()
+		}
+	}
+	ids := make(chan uintptr)
+	var stop atomic.Bool
+	end := make(chan struct{})
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	var mu sync.Mutex
+	mu.Lock()
+	for what, f := range map[string]func(){
+		"channel": func() { <-end },
+		"mutex":   func() { mu.Lock(); mu.Unlock() },
+		"sleep":   func() { time.Sleep(10 * time.Second) },
+		"file":    func() { r.Read(make([]byte, 1)) },
+		"call":    systemCall,
+	} {
+		go func() { ids <- ID(); f() }()
+		is(<-ids, false, what)
+	}
+	close(end)
+	mu.Unlock()
+	if runtime.GOMAXPROCS(0) > 1 {
+		go func() {
+			ids <- ID()
+			for !stop.Load() {
+			}
+		}()
+		id := <-ids
+		for range 1000 {
+			if Running(id) {
+				stop.Store(true)
+				return
+			}
+			runtime.Gosched()
+		}
+		t.Error("a goroutine that computes does not run")
 	}
 }

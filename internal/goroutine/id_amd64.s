@@ -15,3 +15,11 @@ TEXT ·word(SB),NOSPLIT,$0-16
 	MOVQ	(AX)(DX*8), AX
 	MOVQ	AX, ret+8(FP)
 	RET
+
+// func wordOf(id, i uintptr) uintptr
+TEXT ·wordOf(SB),NOSPLIT,$0-24
+	MOVQ	id+0(FP), AX
+	MOVQ	i+8(FP), DX
+	MOVQ	(AX)(DX*8), AX
+	MOVQ	AX, ret+16(FP)
+	RET

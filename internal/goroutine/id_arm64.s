@@ -11,3 +11,11 @@ TEXT ·word(SB),NOSPLIT,$0-16
 	MOVD	(g)(R0<<3), R1
 	MOVD	R1, ret+8(FP)
 	RET
+
+// func wordOf(id, i uintptr) uintptr
+TEXT ·wordOf(SB),NOSPLIT,$0-24
+	MOVD	id+0(FP), R2
+	MOVD	i+8(FP), R0
+	MOVD	(R2)(R0<<3), R1
+	MOVD	R1, ret+16(FP)
+	RET

@@ -11,3 +11,7 @@ func ID() uintptr
 
 // word returns the i'th word of the calling goroutine's structure.
 func word(i uintptr) uintptr
+
+// wordOf returns the i'th word of the structure of goroutine id, which exists or has
+// existed.
+func wordOf(id, i uintptr) uintptr
