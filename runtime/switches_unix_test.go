@@ -4,6 +4,7 @@ package runtime
 
 import (
 	goruntime "runtime"
+	"sync/atomic"
 	"testing"
 )
 
@@ -11,17 +12,12 @@ import (
 // compute than processors.
 func TestInvoluntarySwitchesAreCounted(t *testing.T) {
 	before := involuntarySwitches()
-	stop := make(chan struct{})
-	defer close(stop)
+	var stop atomic.Bool
+	defer stop.Store(true)
 	defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(2 * goruntime.NumCPU()))
 	for range 2 * goruntime.NumCPU() {
 		go func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for !stop.Load() {
 			}
 		}()
 	}

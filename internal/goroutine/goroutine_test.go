@@ -153,11 +153,11 @@ func TestRunning(t *testing.T) {
 	}
 	defer r.Close()
 	defer w.Close()
-	var mu sync.Mutex
-	mu.Lock()
+	var wg sync.WaitGroup
+	wg.Add(1)
 	for what, f := range map[string]func(){
 		"channel": func() { <-end },
-		"mutex":   func() { mu.Lock(); mu.Unlock() },
+		"group":   func() { wg.Wait() },
 		"sleep":   func() { time.Sleep(10 * time.Second) },
 		"file":    func() { r.Read(make([]byte, 1)) },
 		"call":    systemCall,
@@ -166,7 +166,7 @@ func TestRunning(t *testing.T) {
 		is(<-ids, false, what)
 	}
 	close(end)
-	mu.Unlock()
+	wg.Done()
 	if runtime.GOMAXPROCS(0) > 1 {
 		go func() {
 			ids <- ID()
