@@ -4,7 +4,7 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SYSTEMS     := linux windows darwin freebsd
 CHECKED     := $(SYSTEMS)
-WINDOWS     := ./netpoll ./binding ./registration ./runtime/... ./http_example ./internal/fdmutex ./internal/mono ./internal/netfd ./internal/readyq \
+WINDOWS     := ./netpoll ./binding ./registration ./runtime/... ./http_example ./internal/fdmutex ./internal/goroutine ./internal/mono ./internal/netfd ./internal/readyq \
 	./internal/slots ./internal/sockerr ./internal/sys ./internal/wheel
 WINE        := $(GO) run github.com/moor-net/moor/internal/wine/cmd/wine
 MODULES     := . $(patsubst ./%,%,$(shell sed -n "s/^\t\(\.\/.*\)/\1/p" go.work))
