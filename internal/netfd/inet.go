@@ -34,4 +34,19 @@ func (a *Inet) String() string {
 
 func (a *Inet) wildcard() bool { return a == nil || a.IP == nil || a.IP.IsUnspecified() }
 
+// destination returns where a socket of network n is to be connected to for a. Where the
+// kernel has no address of the host's own for "all addresses" that is the loopback's, as
+// in package net.
+func (a *Inet) destination(n Network) *Inet {
+	if a == nil || connectsToWildcards || !a.wildcard() {
+		return a
+	}
+	local := *a
+	local.IP = net.IPv4(127, 0, 0, 1)
+	if n == TCP6 || n == UDP6 {
+		local.IP = net.IPv6loopback
+	}
+	return &local
+}
+
 func (a *Inet) ipv4() bool { return a == nil || len(a.IP) <= net.IPv4len || a.IP.To4() != nil }

@@ -10,6 +10,10 @@ import (
 // connections of an earlier one still have.
 const reusesAddresses = true
 
+// connectsToWildcards: a socket that is connected to all addresses of the host is
+// connected to one of them.
+const connectsToWildcards = true
+
 // openUDP sets what all UDP sockets have.
 func (socketKind) openUDP(s int) error {
 	return call("setsockopt", unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_BROADCAST, 1))

@@ -10,6 +10,9 @@ import (
 // what it calls SO_REUSEADDR takes ports away from others.
 const reusesAddresses = false
 
+// connectsToWildcards is false: connect says WSAEADDRNOTAVAIL.
+const connectsToWildcards = false
+
 // inheritsOptions: whether accepted sockets have the listening one's options
 // has not been established here, so they are set on each.
 const inheritsOptions = false

@@ -47,6 +47,7 @@ func (fd *FD) toItself() bool {
 }
 
 func connectTCP(ctx context.Context, rt *runtime.Runtime, n Network, laddr, raddr *Inet, proto int, ctl Control) (*FD, error) {
+	raddr = raddr.destination(n)
 	return dial(ctx, rt, inetKind(n, laddr, raddr, false, proto), laddr.address(), raddr, ctl)
 }
 

@@ -14,6 +14,7 @@ import (
 // DialUDP makes a socket that exchanges datagrams with raddr alone, from laddr
 // unless that is nil.
 func DialUDP(ctx context.Context, rt *runtime.Runtime, n Network, laddr, raddr *Inet, ctl Control) (*FD, error) {
+	raddr = raddr.destination(n)
 	return dial(ctx, rt, inetKind(n, laddr, raddr, false, 0), laddr.address(), raddr, ctl)
 }
 
