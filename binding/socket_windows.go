@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/moor-net/moor/internal/sys"
 )
 
 // A RawSocket is a socket's number (SOCKET); it owns nothing. It is a type of
@@ -126,7 +128,7 @@ func FromRawSocket(raw RawSocket) *OwnedSocket {
 }
 
 func closeSocket(raw uintptr) error {
-	return os.NewSyscallError("closesocket", windows.Closesocket(windows.Handle(raw)))
+	return os.NewSyscallError("closesocket", sys.Close(int(raw)))
 }
 
 // AsSocket borrows the socket.

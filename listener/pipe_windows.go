@@ -15,7 +15,8 @@ import (
 type PipeConfig struct {
 	// SecurityDescriptor says who may connect, in the security descriptor
 	// definition language (SDDL). By default the system's rules for named pipes
-	// hold: full access for the user, the system and administrators.
+	// hold: full access for the user, the system and administrators, and reading
+	// for everybody, who can so take an instance.
 	SecurityDescriptor string
 	// MessageMode makes a pipe of messages: see conn.PipeConn.
 	MessageMode bool

@@ -77,8 +77,13 @@ func (m afdEvents) readiness() (ready Ready) {
 // until it has queued the packet: see pollblock_windows.go.
 type pollBlock struct {
 	info   afdPollInfo
+	_      [afdPollInfoSize - unsafe.Sizeof(afdPollInfo{})]byte
 	status ioStatus
 }
+
+// afdPollInfoSize is the size that C gives AFD_POLL_INFO, also with 32 bits, where Go
+// aligns int64 to four bytes only.
+const afdPollInfoSize = 32
 
 // result returns how the request has ended, STATUS_PENDING if it has not. The
 // kernel writes it after everything else: see HasOverlappedIoCompleted of the
@@ -175,7 +180,7 @@ func (a *afd) poll(socket windows.Handle, events afdEvents, number uintptr, b *p
 	b.info = afdPollInfo{timeout: 1<<63 - 1, sockets: 1, socket: socket, events: events}
 	b.status = ioStatus{status: uintptr(windows.STATUS_PENDING)}
 	info, status := uintptr(unsafe.Pointer(&b.info)), uintptr(unsafe.Pointer(&b.status))
-	size := unsafe.Sizeof(b.info)
+	const size = uintptr(afdPollInfoSize)
 	r, _, _ := syscall.SyscallN(procNtDeviceIoControlFile.Addr(), uintptr(a.handle), 0, 0, number, status,
 		ioctlAfdPoll, info, size, info, size)
 	switch s := windows.NTStatus(r); s {

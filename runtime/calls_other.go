@@ -8,6 +8,9 @@ import (
 	"github.com/moor-net/moor/internal/sys"
 )
 
+// completes: see transmit_windows.go.
+const completes = false
+
 // The methods of this file make the system calls of the operations.
 
 func (fd *FD) callRead(p []byte) (n int, errno syscall.Errno) {

@@ -37,7 +37,7 @@ func (fd *FD) callWritev(bufs [][]byte) (n int, errno syscall.Errno) {
 	switch {
 	case !ok:
 		return 0, syscall.EAGAIN
-	case most < maxTransfer: // the first of bufs is not empty
+	case most == carefully: // the first of bufs is not empty
 		n, errno = sys.Write(int(fd.sysfd), bufs[0][:min(len(bufs[0]), most)])
 	default:
 		n, errno = sys.Writev(int(fd.sysfd), bufs)

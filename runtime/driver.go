@@ -197,11 +197,11 @@ func (l *Loop) charge(n int) {
 }
 
 // awaitRelease waits until the last user of a closed FD has left. That may be a
-// coroutine of the very loop that waits for the caller: a caller that is one
-// too gives way a few times before it blocks, and what runs on a loop does not
-// wait.
+// coroutine of the very loop that waits for the caller, or one who waits for a
+// packet that this loop is to take: a caller that is a coroutine too gives way a
+// few times before it blocks, and what runs on a loop does not wait.
 func (fd *FD) awaitRelease() {
-	if registered.n.Load() > 0 && fd.Loop().rt.driven() {
+	if (completes || registered.n.Load() > 0) && fd.Loop().rt.driven() {
 		return
 	}
 	if co := registered.caller(fd.Loop()); co != nil && !goroutine.Locked() {

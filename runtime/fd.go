@@ -109,9 +109,9 @@ func (fd *FD) Sysfd() int { return int(fd.sysfd) }
 func (fd *FD) Loop() *Loop { return fd.loop.Load() }
 
 // Close wakes every blocked call, waits until the last user has left, and
-// closes the descriptor. Later calls return net.ErrClosed. While there are
-// coroutines, which need the loops in order to leave, Close does not wait if it is
-// called by what runs on one: see Shut.
+// closes the descriptor. Later calls return net.ErrClosed. On Windows, and while
+// there are coroutines, users may need the loops in order to leave: Close then does
+// not wait if it is called by what runs on one: see Shut.
 func (fd *FD) Close() error {
 	if !fd.shut() {
 		return net.ErrClosed

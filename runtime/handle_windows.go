@@ -1,10 +1,12 @@
 package runtime
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/windows"
 
@@ -80,14 +82,17 @@ func closedPoll(err error) error {
 }
 
 // Close ends every blocked call, waits until the last user has left, and closes
-// the handle. Later calls return net.ErrClosed.
+// the handle. Later calls return net.ErrClosed. Called by what runs on a loop, which
+// users need in order to leave, it does not wait.
 func (h *Handle) Close() error {
 	if !h.mu.Close() {
 		return net.ErrClosed
 	}
 	err := h.owned.Close() // cancels what is in progress
 	h.unref()
-	h.mu.AwaitRelease()
+	if !h.loop.rt.driven() {
+		h.mu.AwaitRelease()
+	}
 	return err
 }
 
@@ -144,13 +149,20 @@ func (h *Handle) Use(f func(binding.RawHandle)) error {
 // of a message that does not fit it returns the first part, and the rest comes
 // with the next Read. An empty p returns at once. Errors are *os.SyscallError of
 // ReadFile.
-func (h *Handle) Read(p []byte) (int, error) {
+func (h *Handle) Read(p []byte) (int, error) { return h.ReadUntil(p, nil) }
+
+// ReadUntil is Read where a message of no bytes is the end: it sets mark, and with
+// that all Reads return io.EOF, those that wait for their turn too.
+func (h *Handle) ReadUntil(p []byte, mark *atomic.Bool) (int, error) {
 	if !h.mu.Lock(fdmutex.Read) {
 		return 0, net.ErrClosed
 	}
 	defer h.end(fdmutex.Read)
 	if len(p) == 0 {
 		return 0, nil
+	}
+	if mark != nil && mark.Load() {
+		return 0, cmp.Or(h.r.expired(), io.EOF)
 	}
 	if len(p) > maxTransfer {
 		p = p[:maxTransfer]
@@ -165,6 +177,10 @@ func (h *Handle) Read(p []byte) (int, error) {
 	case errors.Is(err, windows.ERROR_MORE_DATA):
 		err = nil
 	case errors.Is(err, windows.ERROR_BROKEN_PIPE), errors.Is(err, windows.ERROR_PIPE_NOT_CONNECTED):
+		err = io.EOF
+	}
+	if mark != nil && n == 0 && err == nil {
+		mark.Store(true)
 		err = io.EOF
 	}
 	return n, err
@@ -235,8 +251,14 @@ func (h *Handle) do(s *handleSide, buf []byte, name string, begin func(windows.H
 				return n, net.ErrClosed
 			case ended != nil:
 				return n, ended
-			case n == 0:
-				continue // the deadline was moved, just after it had passed
+			case s == &h.w && s.cut:
+				// The deadline was moved, just after it had passed. How much the
+				// other end of a pipe has had is not known: n is zero then.
+				return n, os.ErrDeadlineExceeded
+			case h.loop.rt.overdue.Load():
+				return n, net.ErrClosed // by the Poll's end
+			case n == 0 && s == &h.r:
+				continue // as with a write, but nothing is lost
 			}
 		}
 		return n, os.NewSyscallError(name, err)

@@ -19,6 +19,7 @@ type handleSide struct {
 	mu       sync.Mutex
 	deadline int64       // moment on mono's scale, zero for none
 	waiting  bool        // an operation is in progress
+	cut      bool        // the deadline has cancelled it
 	timer    *time.Timer // calls expire; made when first needed
 }
 
@@ -30,6 +31,9 @@ func (s *handleSide) init() {
 // await waits until the operation, which has begun, is complete. The deadline
 // cancels it.
 func (s *handleSide) await() {
+	s.mu.Lock()
+	s.cut = false
+	s.mu.Unlock()
 	select {
 	case <-s.done:
 		return
@@ -54,6 +58,7 @@ func (s *handleSide) expire() {
 	left := mono.Until(s.deadline)
 	switch {
 	case left <= 0:
+		s.cut = true
 		s.op.Cancel()
 	case s.timer == nil:
 		s.timer = time.AfterFunc(left, func() {

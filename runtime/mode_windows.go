@@ -83,6 +83,9 @@ func (fd *FD) enterRead() bool {
 func (fd *FD) enterWrite() (most int, ok bool) {
 	fd.w.state.Or(calling)
 	if !fd.mayBlock() {
+		if fd.kind == Stream {
+			return sys.MostAtOnce, true
+		}
 		return maxTransfer, true
 	}
 	switch {

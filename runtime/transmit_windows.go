@@ -11,6 +11,10 @@ import (
 	"github.com/moor-net/moor/netpoll"
 )
 
+// completes says that an operation may wait for what its loop takes from the system,
+// also after Close.
+const completes = true
+
 // maxTransmit is the most that TransmitFile takes at once. Tests make it less.
 var maxTransmit int64 = 1<<31 - 2
 

@@ -56,6 +56,11 @@ func fromSocket(rt *runtime.Runtime, s int, listener bool) (*FD, error) {
 	if fd.network, fd.family, err = identify(local, sotype); err != nil {
 		return nil, err
 	}
+	if fd.network.IsUDP() {
+		if err := silence(s); err != nil {
+			return nil, err
+		}
+	}
 	kind := fd.network.kind()
 	if listener {
 		kind = runtime.Listener

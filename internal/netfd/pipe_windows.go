@@ -3,7 +3,6 @@ package netfd
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"sync/atomic"
 	"time"
@@ -54,16 +53,13 @@ func (p *Pipe) Messages() bool { return p.messages }
 // sends, a message of no bytes, is the end; a write of no bytes to a pipe without
 // messages is nothing.
 func (p *Pipe) Read(b []byte) (int, error) {
+	if p.messages {
+		return p.ReadUntil(b, &p.eof)
+	}
 	for {
-		if p.eof.Load() && len(b) > 0 {
-			return 0, io.EOF
-		}
 		n, err := p.Handle.Read(b)
 		if n > 0 || err != nil || len(b) == 0 {
 			return n, err
-		}
-		if p.messages {
-			p.eof.Store(true)
 		}
 	}
 }
@@ -71,7 +67,7 @@ func (p *Pipe) Read(b []byte) (int, error) {
 // Write writes b, on a pipe with messages as one.
 func (p *Pipe) Write(b []byte) (int, error) {
 	if p.shut.Load() {
-		return 0, os.NewSyscallError("WriteFile", windows.ERROR_NO_DATA)
+		return 0, p.isShut()
 	}
 	if len(b) == 0 { // would be the mark, or nothing
 		return 0, p.Use(func(binding.RawHandle) {})
@@ -85,10 +81,21 @@ func (p *Pipe) CloseWrite() error {
 		return errors.ErrUnsupported
 	}
 	if p.shut.Swap(true) {
-		return os.NewSyscallError("WriteFile", windows.ERROR_NO_DATA)
+		return p.isShut()
 	}
 	_, err := p.Handle.Write(nil)
+	if err != nil {
+		p.shut.Store(false) // it was not sent
+	}
 	return err
+}
+
+// isShut returns the error of a write after CloseWrite.
+func (p *Pipe) isShut() error {
+	if err := p.Use(func(binding.RawHandle) {}); err != nil {
+		return err
+	}
+	return os.NewSyscallError("WriteFile", windows.ERROR_NO_DATA)
 }
 
 // pipeRetry is how long a dial waits when all instances of a pipe are taken.

@@ -26,15 +26,19 @@ func maxBacklog() int { return 0x7fffffff }
 // MultipathTCP reports that Multipath TCP is not in use.
 func (fd *FD) MultipathTCP() bool { return false }
 
-// openUDP sets what all UDP sockets have. A datagram that does not arrive is not
-// reported to the socket, where package net would not either: the system makes
-// a later read fail otherwise.
+// openUDP sets what all UDP sockets have that are made here.
 func (k socketKind) openUDP(s int) error {
 	if k.family != windows.AF_INET6 {
 		if err := windows.SetsockoptInt(windows.Handle(s), windows.SOL_SOCKET, windows.SO_BROADCAST, 1); err != nil {
 			return call("setsockopt", err)
 		}
 	}
+	return silence(s)
+}
+
+// silence makes a UDP socket not report datagrams that did not arrive, as package net
+// does: the system makes a later read fail otherwise.
+func silence(s int) error {
 	const sioUDPNetReset = 0x9800000f
 	if err := turnOff(s, windows.SIO_UDP_CONNRESET); err != nil {
 		return call("wsaioctl", err)

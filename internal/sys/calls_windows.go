@@ -125,8 +125,15 @@ func SetsockoptInt(fd, level, opt, value int) error {
 	return syscall.SetsockoptInt(syscall.Handle(fd), level, opt, value)
 }
 
-// Close closes the socket.
-func Close(fd int) error { return windows.Closesocket(windows.Handle(fd)) }
+// Close closes the socket. One that lingers is refused, and stays open, unless it
+// blocks: see closesocket. It then waits, as on other systems.
+func Close(fd int) error {
+	err := windows.Closesocket(windows.Handle(fd))
+	if err == windows.WSAEWOULDBLOCK && SetNonblock(fd, false) == nil {
+		err = windows.Closesocket(windows.Handle(fd))
+	}
+	return err
+}
 
 // SocketError fetches and clears the socket's pending error: SO_ERROR. Zero
 // means none.
@@ -139,31 +146,31 @@ func SocketError(fd int) (syscall.Errno, error) {
 // Accept takes one connection off fd's queue, which does not block and is not
 // inherited, and stores the peer's address in addr.
 func Accept(fd int, addr *RawAddr) (int, syscall.Errno) {
-	for {
-		addr.size = int32(unsafe.Sizeof(addr.any))
-		r, _, errno := syscall.SyscallN(procAccept.Addr(), uintptr(fd), uintptr(unsafe.Pointer(&addr.any)),
-			uintptr(unsafe.Pointer(&addr.size)))
-		if windows.Handle(r) == windows.InvalidHandle {
-			switch errno {
-			case syscall.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENOTCONN:
-				// A connection that was reset while it waited is none. (The
-				// last is Wine's, which finds no peer to ask for its address.)
-				continue
-			}
-			return -1, wouldBlock(errno)
+	addr.size = int32(unsafe.Sizeof(addr.any))
+	r, _, errno := syscall.SyscallN(procAccept.Addr(), uintptr(fd), uintptr(unsafe.Pointer(&addr.any)),
+		uintptr(unsafe.Pointer(&addr.size)))
+	if windows.Handle(r) == windows.InvalidHandle {
+		switch errno {
+		case syscall.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENOTCONN:
+			// A connection that was reset while it waited is none. (The
+			// last is Wine's, which finds no peer to ask for its address.)
+			// Whether there is another one is for the caller to find out: on a
+			// socket that somebody has made to block the next call would wait.
+			return -1, syscall.EAGAIN
 		}
-		// It has what the listening socket has, but for being inherited.
-		s := windows.Handle(r)
-		err := windows.SetHandleInformation(s, windows.HANDLE_FLAG_INHERIT, 0)
-		if err == nil {
-			err = SetNonblock(int(s), true)
-		}
-		if err != nil {
-			windows.Closesocket(s)
-			return -1, Errno(err)
-		}
-		return int(s), 0
+		return -1, wouldBlock(errno)
 	}
+	// It has what the listening socket has, but for being inherited.
+	s := windows.Handle(r)
+	err := windows.SetHandleInformation(s, windows.HANDLE_FLAG_INHERIT, 0)
+	if err == nil {
+		err = SetNonblock(int(s), true)
+	}
+	if err != nil {
+		windows.Closesocket(s)
+		return -1, Errno(err)
+	}
+	return int(s), 0
 }
 
 // ShortReadMeansDrained reports whether a stream socket that filled a buffer

@@ -97,8 +97,14 @@ func SetRightsCloseOnExec([]byte) {}
 // bufsMax is how many buffers one call takes.
 const bufsMax = 1024
 
-// maxBytes bounds what one call moves.
-const maxBytes = 1 << 30
+// MostAtOnce bounds what one call gives to a stream. Windows copies all of it into
+// memory of its own as long as less than SO_SNDBUF is there, or says WSAENOBUFS:
+// without a bound a peer that does not read costs as much as there is to be written,
+// and no deadline passes. It is more than the buffer's usual size.
+const MostAtOnce = 128 << 10
+
+// maxBytes bounds what one call moves; a datagram is smaller.
+const maxBytes = MostAtOnce
 
 // wsaBufs are lent to calls.
 var wsaBufs = sync.Pool{New: func() any { return new([bufsMax]windows.WSABuf) }}
