@@ -18,7 +18,8 @@ import (
 )
 
 // ErrDetached is returned by a BurstServer's handler that has taken the
-// connection over: the server forgets it without closing it.
+// connection over: the server forgets it without closing it. Its read deadline stays
+// as it is, the BurstTimeout's unless the handler has set another.
 var ErrDetached = errors.New("listener: the connection was taken over")
 
 // A BurstServer serves connections with blocking code that runs only while
@@ -45,8 +46,8 @@ type BurstServer struct {
 	// was called, after Handler has returned. cause is what Handler or OnOpen
 	// returned, os.ErrDeadlineExceeded after the IdleTimeout, net.ErrClosed
 	// when the connection was closed between two bursts, ErrServerClosed, or
-	// a *PanicError. It is called on a loop or where Handler was, and must
-	// not block.
+	// a *PanicError. It is called on a loop, where Handler or OnOpen was, or
+	// by Shutdown, and must not block.
 	OnClose func(c net.Conn, cause error)
 	// Pool runs the handlers. It may be shared with other servers. When it is
 	// full, connections wait unread, in the order in which their bytes came,

@@ -80,7 +80,9 @@ type EventServer struct {
 	// for ever by default.
 	WriteTimeout time.Duration
 	// IdleTimeout is how long nothing may come; for ever by default. It
-	// replaces the read deadline whenever something has come.
+	// replaces the read deadline whenever something has come. It says nothing
+	// of a connection that is not read, since its pending output is over the
+	// mark: WriteTimeout is for peers that take nothing.
 	IdleTimeout time.Duration
 	// DrainTimeout is how long a connection that is being closed may take for
 	// its pending output; 10 s by default.

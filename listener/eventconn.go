@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/moor-net/moor/internal/netfd"
+	"github.com/moor-net/moor/internal/sys"
 	moorrt "github.com/moor-net/moor/runtime"
 )
 
@@ -55,6 +56,7 @@ const (
 	armed                 // the runner's: the reading Watch is set unless fired
 	told                  // the runner's: OnHighWater was the last of the two
 	opened                // the runner's: OnOpen was called
+	chosen                // the read deadline is SetReadDeadline's, not the IdleTimeout's
 )
 
 const signals = fired | crossed | ended | drained
@@ -189,7 +191,7 @@ func (c *EventConn) leave(own uint32) bool {
 	for {
 		st := c.state.Load()
 		if st&signals == 0 {
-			if c.state.CompareAndSwap(st, own) {
+			if c.state.CompareAndSwap(st, own|st&chosen) {
 				return true
 			}
 			continue
@@ -198,7 +200,7 @@ func (c *EventConn) leave(own uint32) bool {
 		if pool == nil {
 			return false
 		}
-		if c.state.CompareAndSwap(st, own|scheduled|st&signals) {
+		if c.state.CompareAndSwap(st, own|scheduled|st&(signals|chosen)) {
 			pool.Go((*eventTask)(c))
 			return true
 		}
@@ -249,18 +251,34 @@ func (c *EventConn) tell(own uint32) uint32 {
 // timeout deals with a read deadline that has passed.
 func (c *EventConn) timeout() {
 	s := c.server()
-	var next time.Time
-	if s.IdleTimeout > 0 {
-		next = time.Now().Add(s.IdleTimeout)
+	own := c.state.Load()&chosen != 0
+	if s.IdleTimeout > 0 { // before the callback, which may set its own
+		c.awaitBytes(s.IdleTimeout)
+	} else {
+		c.fd.SetReadDeadline(time.Time{})
 	}
-	c.fd.SetReadDeadline(next) // before the callback, which may set its own
 	switch {
 	case c.wants() != data: // it is being closed anyway
+	case !own && c.readable(): // something has come, but was not looked at in time
 	case s.OnTimeout == nil:
 		c.end(os.ErrDeadlineExceeded, true)
 	default:
 		c.call(s.OnTimeout)
 	}
+}
+
+// awaitBytes sets the deadline of the IdleTimeout d.
+func (c *EventConn) awaitBytes(d time.Duration) {
+	if c.state.Load()&chosen != 0 {
+		c.state.And(^uint32(chosen))
+	}
+	c.fd.SetReadDeadline(time.Now().Add(d))
+}
+
+// readable asks the system whether there is something to read.
+func (c *EventConn) readable() (yes bool) {
+	c.fd.RawControl(func(fd uintptr) { yes = sys.Readable(int(fd)) })
+	return yes
 }
 
 // call calls a callback. An error or a panic closes the connection.
@@ -378,6 +396,7 @@ func (c *EventConn) RemoteAddr() net.Addr { return c.fd.RemoteAddr() }
 // SetReadDeadline sets the moment at which OnTimeout is called unless it is
 // moved before; the zero time is none. See EventServer.IdleTimeout.
 func (c *EventConn) SetReadDeadline(t time.Time) error {
+	c.state.Or(chosen)
 	if err := c.fd.SetReadDeadline(t); err != nil {
 		return &net.OpError{Op: "set", Net: c.fd.Network(), Addr: c.LocalAddr(), Err: err}
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"time"
 
 	moorrt "github.com/moor-net/moor/runtime"
 )
@@ -37,7 +36,7 @@ func (c *EventConn) read(t *turn) {
 		if n > 0 {
 			budget -= n
 			if s.IdleTimeout > 0 {
-				c.fd.SetReadDeadline(time.Now().Add(s.IdleTimeout))
+				c.awaitBytes(s.IdleTimeout)
 			}
 			c.home.Load().callbacks.Add(1)
 			t.data = buf[:kept+n]

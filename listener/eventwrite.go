@@ -25,8 +25,7 @@ func (c *EventConn) Write(p []byte) (int, error) {
 	n, over, err := c.write(p)
 	switch {
 	case over:
-		c.state.Or(crossed)
-		c.fd.RouseRead()
+		c.cross()
 	case err == nil, err == ErrWriteLimit:
 	default:
 		err = c.fail("write", err)
@@ -35,6 +34,22 @@ func (c *EventConn) Write(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// cross makes the connection find that its pending output has crossed the high mark.
+// Nothing else may: it is not to be read now, so its reading Watch may not be set.
+func (c *EventConn) cross() {
+	if c.state.Or(crossed)&scheduled != 0 {
+		return // who runs it does
+	}
+	l := c.fd.Loop()
+	l.Post(func() {
+		if c.fd.Loop() != l {
+			c.cross() // it has moved meanwhile
+		} else {
+			c.signal(crossed)
+		}
+	})
 }
 
 // write is Write without what must not be done under the lock. over says that

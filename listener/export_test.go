@@ -24,3 +24,16 @@ func (s *Session) Evict(mode uint64) bool {
 	defer s.mu.Unlock()
 	return s.evict(mode)
 }
+
+// WriteHalf is Write up to the moment at which pending output has crossed the high
+// mark; cross is the rest.
+func (c *EventConn) WriteHalf(p []byte) (cross func(), err error) {
+	_, over, err := c.write(p)
+	if over {
+		cross = c.cross
+	}
+	return cross, err
+}
+
+// Resting reports whether nobody runs the connection and it is not to be read.
+func (c *EventConn) Resting() bool { return c.state.Load()&(scheduled|armed) == 0 }

@@ -113,8 +113,10 @@ type ParkListener struct {
 	parks     uint64
 	timer     *time.Timer
 	ticking   bool
-	dead      []*Session // whose end the hook is not told of yet
+	dead      []*Session // not closed yet
 	burying   bool
+	untold    []*Session // whose end the hook is not told of yet
+	telling   bool
 }
 
 // NewParkListener returns a listener on ln for any server. What Park says of

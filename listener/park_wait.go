@@ -129,7 +129,7 @@ func (p *ParkListener) startBurying() {
 	}
 }
 
-// buryAll closes the dead, where that is not done, and tells the user's hook.
+// buryAll closes the dead, where that is not done, and has the user's hook told.
 // Neither may be done on a loop, or where the server holds its mutex.
 func (p *ParkListener) buryAll() {
 	p.mu.Lock()
@@ -144,13 +144,41 @@ func (p *ParkListener) buryAll() {
 			} else {
 				s.shut()
 			}
-			if s.known && p.user.state != nil {
+		}
+		p.mu.Lock()
+		if p.user.state != nil {
+			p.untold = append(p.untold, dead...)
+			p.startTelling()
+		}
+	}
+	p.burying = false
+}
+
+// startTelling starts a goroutine for p.untold if need be: the hook may take its time,
+// and nobody's end waits for that. p.mu is held.
+func (p *ParkListener) startTelling() {
+	if !p.telling {
+		p.telling = true
+		go p.tellAll()
+	}
+}
+
+// tellAll tells the user's hook of the sessions that have ended.
+func (p *ParkListener) tellAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.untold) > 0 {
+		untold := p.untold
+		p.untold = nil
+		p.mu.Unlock()
+		for _, s := range untold {
+			if s.known {
 				p.user.state(s.value(), http.StateClosed)
 			}
 		}
 		p.mu.Lock()
 	}
-	p.burying = false
+	p.telling = false
 }
 
 var _ net.Listener = (*ParkListener)(nil)

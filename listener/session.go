@@ -85,6 +85,8 @@ const (
 	evicted                  // the idle read is to end, since the grace period is over; only while reading
 	skipping                 // times the number of line ends that may be skipped: see skip
 	skips     = 7 * skipping // of which there are four at most
+	partial   = 8 * skipping // times the number of bytes until which the time before, parked, holds its deadline
+	partials  = 7 * partial  // of which there are requestHead at most
 
 	sinceShift = 32
 	since      = 1<<64 - 1<<sinceShift
@@ -212,6 +214,9 @@ func (s *Session) Read(b []byte) (n int, err error) {
 	if mode&reading != 0 && s.set(0, reading|evicted)&evicted != 0 {
 		n, err = s.leave(n, err)
 	}
+	if mode&partials != 0 && n > 0 {
+		s.progress(n)
+	}
 	if err != nil && err != io.EOF {
 		err = s.readError(err)
 	}
@@ -240,7 +245,7 @@ func (s *Session) begin(length int) (mode uint64) {
 		idle = idle || s.tls() != nil && s.p.grace > 0
 	}
 	if !idle {
-		return s.set(0, opening|reported|deadlined|anyway) & skips
+		return s.set(0, opening|reported|deadlined|anyway) & (skips | partials)
 	}
 	was := s.set(reading|uint64(s.p.tick.Load())<<sinceShift, opening|reported|deadlined|anyway|since)
 	if s.p.grace <= 0 {
@@ -251,7 +256,23 @@ func (s *Session) begin(length int) (mode uint64) {
 	} else if was&watched == 0 {
 		s.p.watch(s)
 	}
-	return was&skips | reading
+	return was&(skips|partials) | reading
+}
+
+// requestHead is how many bytes of a request net/http waits for under the IdleTimeout.
+const requestHead = 4
+
+// progress is called after n bytes were read while the deadline of the time before
+// holds: it ends when net/http would end it.
+func (s *Session) progress(n int) {
+	left := s.mode.Load() & partials / partial
+	switch {
+	case left == 0: // the server has set another
+	case uint64(n) < left:
+		s.set((left-uint64(n))*partial, partials)
+	case s.set(0, partials)&partials != 0:
+		s.FD().SetReadDeadline(time.Time{})
+	}
 }
 
 // leave is called after an idle read that was evicted. It makes io.EOF of the
@@ -343,7 +364,7 @@ func (s *Session) skip(b []byte) int {
 
 // SetReadDeadline implements net.Conn.
 func (s *Session) SetReadDeadline(t time.Time) error {
-	if s.mode.Load()&(reported|deadlined) != 0 {
+	if s.mode.Load()&(reported|deadlined|partials) != 0 {
 		s.advance()
 	}
 	err := s.FD().SetReadDeadline(t)
@@ -357,9 +378,9 @@ func (s *Session) SetReadDeadline(t time.Time) error {
 // advance notes a deadline that is set after StateIdle was reported.
 func (s *Session) advance() {
 	if s.mode.Load()&reported != 0 {
-		s.set(deadlined, reported)
+		s.set(deadlined, reported|partials)
 	} else {
-		s.set(0, deadlined)
+		s.set(0, deadlined|partials)
 	}
 }
 
@@ -432,12 +453,17 @@ func (p *ParkListener) resume(s *Session) bool {
 	}
 	s.state = serving
 	mode := uint64(opening)
+	timed := s.FD().ReadDeadline() != 0
 	if s.announced {
 		mode |= 4 * skipping
+		if timed && p.hooked { // net/http's IdleTimeout goes on
+			mode |= requestHead * partial
+			timed = false
+		}
 	}
 	s.mode.Store(mode)
 	s.announced = true
-	if s.FD().ReadDeadline() != 0 {
+	if timed {
 		s.FD().SetReadDeadline(time.Time{})
 	}
 	return true

@@ -46,7 +46,12 @@ func (e *Events) Len() int { return len(e.list) }
 // Cap returns the number of events that one Poll call stores at most.
 func (e *Events) Cap() int { return cap(e.list) }
 
-func (e *Events) clear() { e.list = e.list[:0] }
+// clear empties e and makes room for an event in the zero Events.
+func (e *Events) clear() {
+	if e.list = e.list[:0]; cap(e.list) == 0 {
+		e.list = make([]Event, 0, 1)
+	}
+}
 
 func (e *Events) room() int { return cap(e.list) - len(e.list) }
 

@@ -30,6 +30,10 @@ func (p *polled) live() bool { return p.interest != 0 && !p.spent && !p.closed }
 func (p *polled) arm(w watch) {
 	p.watch = w
 	p.spent, p.told, p.again = false, 0, never
+	if p.opts&asked != 0 {
+		p.told = ^Ready(0) // nothing is reported before rearm
+		p.hooked = true
+	}
 }
 
 // rearm forgets that ready was reported. It reports whether that changed
@@ -50,11 +54,13 @@ func (p *polled) look(events uint32, now int64) Ready {
 	}
 	ready := readiness(events) & p.interest.reported()
 	if p.opts&Edge != 0 {
-		if p.told&^ready&(Hup|Error) != 0 {
-			// It has been connected, or asked for its error: all is news.
-			p.told = 0
+		if p.opts&asked == 0 {
+			if p.told&^ready&(Hup|Error) != 0 {
+				// It has been connected, or asked for its error: all is news.
+				p.told = 0
+			}
+			p.told &= ready
 		}
-		p.told &= ready
 		switch {
 		case ready&^p.told != 0:
 			p.delay = edgeRepeats
@@ -76,7 +82,11 @@ func (p *polled) look(events uint32, now int64) Ready {
 		return 0
 	}
 	if p.opts&Edge != 0 {
-		p.told = ready
+		if p.opts&asked == 0 {
+			p.told = ready
+		} else if p.told |= ready; p.told.Contains(p.interest & (Readable | Writable)) {
+			p.told = ^Ready(0) // as before rearm
+		}
 		p.again = p.repeat(now)
 	}
 	p.spent = p.opts&OneShot != 0

@@ -221,3 +221,91 @@ func TestUnknownBitsAreNoInterest(t *testing.T) {
 		p.expect(1, R)
 	}
 }
+
+// PollSoon waits for SoonLimit at most, or does not wait, also while another goroutine
+// is in Poll.
+func TestPollSoonDoesNotWaitForItsTurn(t *testing.T) {
+	p := newPoller(t)
+	polled, soon := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := p.Poll.Poll(netpoll.NewEvents(1), -1)
+		polled <- err
+	}()
+	time.Sleep(50 * time.Millisecond) // it is in Poll: nobody can see that
+	go func() {
+		_, err := p.PollSoon(netpoll.NewEvents(1))
+		soon <- err
+	}()
+	select {
+	case err := <-soon:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("PollSoon waits for as long as another goroutine is in Poll")
+	}
+	p.Close()
+	<-polled
+}
+
+// Where NeedsRearm is true, what was attached with AttachAsked is told nothing that it
+// has not asked for: a source that nobody waits for costs nothing.
+func TestAttachAskedIsToldNothingUnasked(t *testing.T) {
+	if !netpoll.NeedsRearm {
+		t.Skip("the system tells unasked")
+	}
+	p := newPoller(t)
+	a, b := connectTCP(t)
+	slot, err := p.AttachAsked(uintptr(a.fd), 1, R|W)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unasked := func(when string) {
+		t.Helper()
+		events := 0
+		for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+			events += len(p.wait(time.Until(end)))
+		}
+		if events > 0 {
+			t.Errorf("%s: %d events", when, events)
+		}
+	}
+	unasked("writable")
+	b.write([]byte("x"))
+	unasked("readable too")
+	if err := p.Rearm(slot, R); err != nil {
+		t.Fatal(err)
+	}
+	p.expect(1, R)
+	unasked("told")
+	if err := p.Rearm(slot, W); err != nil {
+		t.Fatal(err)
+	}
+	p.expect(1, W)
+	a.readAll()
+	unasked("drained")
+	if err := p.Rearm(slot, R); err != nil {
+		t.Fatal(err)
+	}
+	unasked("nothing to read")
+	b.close()
+	p.expect(1, R)
+}
+
+// The zero Events has room for one.
+func TestZeroEventsHaveRoom(t *testing.T) {
+	p := newPoller(t)
+	var events netpoll.Events
+	before := cpuTime()
+	if n, err := p.Poll.Poll(&events, 300*time.Millisecond); n != 0 || err != nil {
+		t.Errorf("Poll: %d, %v", n, err)
+	}
+	if used := cpuTime() - before; used > 150*time.Millisecond {
+		t.Errorf("waiting took %v of CPU time", used)
+	}
+	a, _ := connectTCP(t)
+	p.register(a.source(), 1, W, netpoll.Level)
+	if n, err := p.Poll.Poll(&events, 0); n != 1 || err != nil {
+		t.Errorf("Poll: %d, %v", n, err)
+	}
+}

@@ -1,6 +1,10 @@
 package netpoll
 
-import "time"
+import (
+	"time"
+
+	"github.com/moor-net/moor/internal/mono"
+)
 
 // SoonLimit is how long PollSoon and Lead wait at most.
 const SoonLimit = 400 * time.Microsecond
@@ -24,7 +28,11 @@ const soon = -1
 // The call of Poll that waits after PollSoon costs two system calls more.
 func (p *Poll) PollSoon(events *Events) (int, error) {
 	events.clear()
-	if got, err := p.arrive(never); !got {
+	got, err := p.arrive(0)
+	if !got && err == nil && waitsSoon {
+		got, err = p.arrive(mono.After(SoonLimit))
+	}
+	if !got {
 		return 0, err
 	}
 	defer p.depart()
@@ -47,8 +55,9 @@ const WaitsSoon = waitsSoon
 
 // Lead is PollSoon for one goroutine beside that which waits in Poll: who expects
 // an event for itself waits for it in the other's place, so that nobody has to
-// wake it. It reports false if that can't be done now, in particular on systems
-// where WaitsSoon is not true, and after Close.
+// wake it. It reports false if that can't be done now or has been ended meanwhile, in
+// particular on systems where WaitsSoon is not true, and after Close. In the second
+// case there can be events nevertheless, which nobody else is told.
 //
 // The first call is the beginning: from then on what is ready comes to Lead, or to
 // Poll if Lead has not been called for a millisecond or two, with which it ends
