@@ -16,14 +16,14 @@ import (
 // An idle connection that sends less than a request, as little as a byte, is still
 // closed by the IdleTimeout.
 func TestParkHoldsIdleTimeoutOverPartOfARequest(t *testing.T) {
-	const idle = 400 * time.Millisecond
+	const idle = 1500 * time.Millisecond
 	srv := func() *http.Server { return &http.Server{Handler: echoPath, IdleTimeout: idle} }
 	check := func(t *testing.T, c, raw net.Conn, settle func(), part string) {
 		get(t, c, bufio.NewReader(c), "/")
 		settle()
 		began := time.Now()
 		io.WriteString(raw, part)
-		raw.SetReadDeadline(time.Now().Add(8 * time.Second))
+		raw.SetReadDeadline(time.Now().Add(time.Minute))
 		if _, err := io.Copy(io.Discard, raw); err != nil {
 			t.Errorf("%q: %v", part, err)
 		}
@@ -60,7 +60,8 @@ func TestParkHoldsIdleTimeoutOverPartOfARequest(t *testing.T) {
 // What is left of a request comes in time: it is answered, as it always was, and the next
 // one has its own time.
 func TestParkServesARequestThatCameInParts(t *testing.T) {
-	const idle = time.Second
+	t.Parallel()
+	const idle = 2 * time.Second
 	s := servePark(t, &http.Server{Handler: echoPath, IdleTimeout: idle}, listener.Grace(soon))
 	c := s.dial(t)
 	r := bufio.NewReader(c)
@@ -82,7 +83,8 @@ func TestParkServesARequestThatCameInParts(t *testing.T) {
 // A ConnState hook that takes its time holds up no connection's end: parked ones are
 // closed when their IdleTimeout is over, as net/http closes them.
 func TestParkClosesWhileTheHookBlocks(t *testing.T) {
-	const idle = 300 * time.Millisecond
+	t.Parallel()
+	const idle = 1500 * time.Millisecond
 	entered, leave := make(chan bool, 10), make(chan bool)
 	srv := &http.Server{Handler: echoPath, IdleTimeout: idle}
 	srv.ConnState = func(c net.Conn, state http.ConnState) {
@@ -101,8 +103,8 @@ func TestParkClosesWhileTheHookBlocks(t *testing.T) {
 	second := s.dial(t)
 	get(t, second, bufio.NewReader(second), "/")
 	s.awaitParked(t, 1)
-	second.SetReadDeadline(time.Now().Add(10 * idle))
+	second.SetReadDeadline(time.Now().Add(20 * idle))
 	if _, err := second.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("a parked connection, %v after its IdleTimeout: %v", 9*idle, err)
+		t.Errorf("a parked connection, %v after its IdleTimeout: %v", 19*idle, err)
 	}
 }
